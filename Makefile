@@ -1,0 +1,124 @@
+# Every target sets up what it needs: .venv holds the tools, .aws-sam/build the built function.
+
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+SOURCE ?= default
+EVENT ?= events/default.json
+SECRET_PREFIX ?= fine-tuning/
+
+TOOLS := $(CURDIR)/.venv/bin
+READY := .venv/.ready
+BUILT := .aws-sam/build/template.yaml
+
+# The answers of the first `make deploy`; later ones and the targets below it read them.
+CONFIG := $(CURDIR)/samconfig.local.toml
+answer = $(shell sed -n 's/^$(1) = "\(.*\)"$$/\1/p' $(CONFIG) 2> /dev/null | tail -n 1)
+STACK ?= $(or $(call answer,stack_name),fine-tuning-snapshots)
+ifneq ($(call answer,region),)
+export AWS_DEFAULT_REGION := $(call answer,region)
+endif
+output = $(TOOLS)/aws cloudformation describe-stacks --stack-name $(STACK) --output text \
+	--query "Stacks[0].Outputs[?OutputKey=='$(1)'].OutputValue"
+
+export SAM_CLI_TELEMETRY := 0
+
+# --- On this machine, without an AWS account ---
+
+.PHONY: run
+run: $(BUILT) ## Take a snapshot on an embedded AWS: of simulated jobs, or of yours with OPENAI_API_KEY set
+	@$(TOOLS)/python -m tests.sandbox.run
+
+.PHONY: sandbox
+sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot every minute, until Ctrl-C
+	@$(TOOLS)/python -m tests.sandbox.keep
+
+.PHONY: test
+test: lint types validate $(BUILT) ## All checks, then all tests
+	$(TOOLS)/pytest tests/unit tests/integration tests/stack
+
+.PHONY: unit
+unit: lint types ## The checks and tests that take seconds
+	$(TOOLS)/pytest tests/unit
+
+.PHONY: lint
+lint: $(READY) ## Check style and formatting
+	$(TOOLS)/ruff check
+	$(TOOLS)/ruff format --check
+
+.PHONY: types
+types: $(READY) ## Check the types of the function's code
+	$(TOOLS)/mypy functions
+
+.PHONY: validate
+validate: $(READY) ## Check the template
+	$(TOOLS)/sam validate --lint
+
+.PHONY: build
+build: $(BUILT) ## Build the function for deployment
+
+# --- In your AWS account ---
+
+.PHONY: secret
+secret: $(READY) ## Put the API key of SOURCE, from standard input, into its secret
+	@if [ -t 0 ]; then \
+		printf 'API key of the source %s (it is not shown): ' '$(SOURCE)' >&2; \
+		trap 'stty echo' EXIT; stty -echo; IFS= read -r key; echo >&2; \
+	else \
+		key=$$(cat); \
+	fi; \
+	secrets="$(TOOLS)/aws secretsmanager --output text --query Name"; \
+	if $$secrets describe-secret --secret-id '$(SECRET_PREFIX)$(SOURCE)' > /dev/null 2>&1; then \
+		printf %s "$$key" | $$secrets put-secret-value --secret-id '$(SECRET_PREFIX)$(SOURCE)' --secret-string file:///dev/stdin; \
+	else \
+		printf %s "$$key" | $$secrets create-secret --name '$(SECRET_PREFIX)$(SOURCE)' --secret-string file:///dev/stdin; \
+	fi
+
+.PHONY: deploy
+deploy: $(BUILT) ## Build and deploy the stack; asks for its parameters the first time
+	@if [ -f $(CONFIG) ]; then \
+		$(TOOLS)/sam deploy --config-file $(CONFIG) --no-fail-on-empty-changeset; \
+	else \
+		cp samconfig.toml $(CONFIG); \
+		$(TOOLS)/sam deploy --guided --config-file $(CONFIG) || { rm -f $(CONFIG); exit 1; }; \
+	fi
+
+.PHONY: invoke
+invoke: $(READY) ## Run the deployed function once, with the event in the file EVENT
+	@$(TOOLS)/sam remote invoke SnapshotFunction --stack-name $(STACK) --event-file $(EVENT)
+
+.PHONY: latest
+latest: $(READY) ## Print the newest snapshot of SOURCE
+	@$(TOOLS)/aws s3 cp "s3://$$($(call output,SnapshotBucket))/latest/$(SOURCE).tsv" -
+
+.PHONY: logs
+logs: $(READY) ## Print the function's newest logs
+	@$(TOOLS)/sam logs --cw-log-group "$$($(call output,LogGroup))"
+
+# --- Housekeeping ---
+
+.PHONY: lock
+lock: $(READY) ## Pin the development tools anew, from tests/requirements.in
+	$(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url \
+		--annotation-style line --constraint functions/snapshot/requirements.txt \
+		tests/requirements.in --output-file tests/requirements.txt
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed here; your samconfig.local.toml and snapshots/ stay
+	rm -rf .venv .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p; s/^# --- \(.*\) ---$$/\n\1/p' $(MAKEFILE_LIST) | expand -t 18
+
+$(READY): tests/requirements.txt functions/snapshot/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x ...")'
+	@echo 'Installing the tools into .venv (once) ...'
+	@$(PYTHON) -m venv --clear .venv
+	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@$(TOOLS)/uv pip install --quiet --python $(TOOLS)/python $(addprefix --requirement ,$^)
+	@touch $@
+
+$(BUILT): $(READY) template.yaml $(wildcard functions/snapshot/*)
+	@echo 'Building the function ...'
+	@PYTHON=$(TOOLS)/python $(TOOLS)/sam build > .venv/build.log 2>&1 || { cat .venv/build.log; exit 1; }

@@ -1,0 +1,3 @@
+"""Scheduled snapshots of the fine-tuning jobs behind an API key."""
+
+__version__ = "0.1.0"

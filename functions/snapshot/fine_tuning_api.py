@@ -1,0 +1,100 @@
+"""The fine-tuning API: pages of jobs, the jobs' newest events, the models' announced ends. It knows no AWS."""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from snapshot.errors import ApiError
+from snapshot.job import format_time, is_time
+from snapshot.transport import CONNECTIONS, Reply, Transport
+
+PAGE_SIZE = 100
+_EVENTS_SECONDS = 60  # for all events together: they refine one column, and are not worth the whole invocation
+
+
+class Page(NamedTuple):
+    """Some jobs, as the API gave them; `label` says where they stand, for error messages."""
+
+    label: str
+    jobs: list[dict[str, Any]]
+
+
+def pages(transport: Transport) -> Iterator[Page]:
+    """Every page of `GET /fine_tuning/jobs`, whatever size the server gives them; raises ApiError on a loop."""
+    seen: set[str] = set()
+    params: dict[str, str | int] = {"limit": PAGE_SIZE}
+    number = 1
+    while True:
+        reply = transport.get("/fine_tuning/jobs", params, page=f" page {number}")
+        jobs = _data(reply)
+        has_more = reply.body.get("has_more")
+        if has_more is not None and not isinstance(has_more, bool):
+            raise ApiError(f"{reply.label}: has_more must be true or false.")
+        known = len(seen)
+        seen.update(job["id"] for job in jobs)
+        if has_more and len(seen) == known:
+            raise ApiError(
+                f"{reply.label}: has_more is true, but no job is new: the server repeats itself. "
+                "Nothing was written; the next run tries again."
+            )
+        if jobs:
+            yield Page(reply.label, jobs)
+        # A server that leaves has_more out is asked on until nothing new comes.
+        if has_more is False or len(seen) == known:
+            return
+        params["after"] = jobs[-1]["id"]
+        number += 1
+
+
+def newest_event_times(transport: Transport, job_ids: Sequence[str]) -> dict[str, str | ApiError]:
+    """Time of each job's newest event, as the table has it, empty without events; or why it could not be had."""
+    deadline = min(transport.deadline, time.monotonic() + _EVENTS_SECONDS)
+
+    def newest(job_id: str) -> str | ApiError:
+        path = f"/fine_tuning/jobs/{quote(job_id, safe='')}/events"
+        try:
+            reply = transport.get(path, {"limit": 1}, attempts=2, deadline=deadline)
+            events = _data(reply)
+            if not events:
+                return ""
+            if not is_time(events[0].get("created_at")):
+                raise ApiError(f"{reply.label}: data[0].created_at must be Unix time in seconds.")
+            return format_time(events[0]["created_at"])
+        except ApiError as error:
+            return error
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        return dict(zip(job_ids, pool.map(newest, job_ids), strict=True))
+
+
+def shutdown_dates(transport: Transport) -> dict[str, str | None]:
+    """Announced end (YYYY-MM-DD) of every model of `GET /models`: empty if none is, None if the server does not say."""
+    reply = transport.get("/models")
+    dates: dict[str, str | None] = {}
+    for index, model in enumerate(_data(reply)):
+        value = model.get("shutdown_date")
+        if value is not None and not _is_date(value):
+            raise ApiError(f"{reply.label}: data[{index}].shutdown_date must be YYYY-MM-DD or null.")
+        dates[model["id"]] = (value or "") if "shutdown_date" in model else None
+    return dates
+
+
+def _data(reply: Reply) -> list[dict[str, Any]]:
+    """The objects of a list, each with an id."""
+    data = reply.body.get("data")
+    if not isinstance(data, list):
+        raise ApiError(f"{reply.label}: the answer has no array named data. Is the base_url right?")
+    for index, entry in enumerate(data):
+        if not isinstance(entry, dict) or not isinstance(entry.get("id"), str) or not entry["id"]:
+            raise ApiError(f"{reply.label}: data[{index}] must be an object whose id is a non-empty string.")
+    return data
+
+
+def _is_date(value: object) -> bool:
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False

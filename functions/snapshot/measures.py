@@ -1,0 +1,54 @@
+"""What the metrics and the summary count in a table."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from datetime import date, datetime
+from typing import NamedTuple
+
+from snapshot.job import ACTIVE, KNOWN_STATUSES, Job
+
+OTHER = "other"
+
+_CREATED_AT, _STATUS, _FINE_TUNED_MODEL, _SHUTDOWN_DATE = (
+    Job._fields.index(column) for column in ("created_at", "status", "fine_tuned_model", "shutdown_date")
+)
+_ACTIVE = frozenset(status.encode() for status in ACTIVE)
+
+
+class Measures(NamedTuple):
+    """`by_status` has every known status, zeros included, and `other`; ages are in seconds."""
+
+    job_count: int
+    by_status: dict[str, int]
+    oldest_active_age: float
+    days_to_shutdown: int | None
+
+
+def measure(lines: Collection[bytes], now: datetime, listed_models: Collection[str]) -> Measures:
+    """Measure a table at the time of its snapshot.
+
+    `listed_models` are the ids that the API lists as models: where fine-tuned ones are among them, one that is not
+    listed any more is gone, and its end is past, whatever its date.
+    """
+    statuses: Counter[bytes] = Counter()
+    oldest_active = b""
+    ends: dict[bytes, bytes] = {}
+    for line in lines:
+        fields = line.split(b"\t")
+        statuses[fields[_STATUS]] += 1
+        if fields[_STATUS] in _ACTIVE and (not oldest_active or fields[_CREATED_AT] < oldest_active):
+            oldest_active = fields[_CREATED_AT]
+        if fields[_SHUTDOWN_DATE] and fields[_FINE_TUNED_MODEL]:
+            ends[fields[_FINE_TUNED_MODEL]] = fields[_SHUTDOWN_DATE]
+    by_status = {status: statuses.pop(status.encode(), 0) for status in KNOWN_STATUSES}
+    by_status[OTHER] = statuses.total()
+    age = (now - datetime.fromisoformat(oldest_active.decode())).total_seconds() if oldest_active else 0.0
+    if any(model.startswith("ft:") for model in listed_models):
+        listed = {model.encode() for model in listed_models}
+        ends = {model: end for model, end in ends.items() if model in listed}
+    return Measures(len(lines), by_status, max(age, 0.0), _days_to_first(ends.values(), now.date()))
+
+
+def _days_to_first(ends: Iterable[bytes], today: date) -> int | None:
+    days = [(date.fromisoformat(end.decode()) - today).days for end in set(ends)]
+    return min((count for count in days if count >= 0), default=None)

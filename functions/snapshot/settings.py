@@ -1,0 +1,136 @@
+"""What a run is told: the function's environment and the invocation's event."""
+
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from snapshot.errors import EventError, SettingsError
+
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+DEFAULT_SOURCE = "default"
+
+_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_OLDEST = timedelta(hours=24)  # EventBridge Scheduler's longest retry
+_MOST_AHEAD = timedelta(minutes=15)  # more than any clock is off
+
+
+class Settings(NamedTuple):
+    """The function's environment, the same for every run."""
+
+    bucket: str
+    secret_prefix: str
+    base_url: str
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Read the environment; raises SettingsError naming the variable."""
+        bucket = os.environ.get("SNAPSHOT_BUCKET", "")
+        if not bucket:
+            raise SettingsError("The environment variable SNAPSHOT_BUCKET is missing: set it to the snapshots' bucket.")
+        base_url = os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
+        if (problem := base_url_problem(base_url)) is not None:
+            raise SettingsError(f"The environment variable OPENAI_BASE_URL {problem}")
+        return cls(bucket, os.environ.get("SECRET_PREFIX", "fine-tuning/"), base_url.rstrip("/"))
+
+
+class Run(NamedTuple):
+    """One invocation: whose jobs, the snapshot's time (UTC, whole seconds), and whether to list everything."""
+
+    source: str
+    time: datetime
+    full: bool
+
+    @property
+    def timestamp(self) -> str:
+        """The snapshot's time in ISO 8601."""
+        return f"{self.time:%Y-%m-%dT%H:%M:%SZ}"
+
+    @classmethod
+    def parse(cls, event: object, now: datetime | None = None) -> "Run":
+        """Read an invocation's event, bare or in an EventBridge rule's envelope; raises EventError naming the field."""
+        now = now or datetime.now(UTC)
+        if not isinstance(event, dict):
+            raise EventError(f'The event must be a JSON object like {{"source": "default"}}, not {_kind(event)}.')
+        if "detail-type" in event:
+            detail = event.get("detail")
+            fields = {**detail, "time": event.get("time")} if isinstance(detail, dict) else {"time": event.get("time")}
+        else:
+            fields = event
+            # A misspelt field would silently take the other's default. (A rule's detail may hold anything.)
+            if unknown := sorted(str(name) for name in event if name not in cls._fields):
+                raise EventError(f"The event has the unknown field {unknown[0][:64]!r}: it takes {_FIELDS}.")
+        source = fields.get("source", DEFAULT_SOURCE)
+        if not isinstance(source, str) or not _SOURCE.fullmatch(source):
+            raise EventError(
+                f"The event's source {str(source)[:80]!r} is not valid: it must be 1 to 64 letters, digits, '_' or "
+                "'-', the first a letter or digit (it becomes part of S3 keys and of the secret's name)."
+            )
+        full = fields.get("full", False)
+        if not isinstance(full, bool):
+            raise EventError(f"The event's full must be true or false, not {_kind(full)}.")
+        return cls(source, _snapshot_time(fields.get("time"), now), full)
+
+
+_FIELDS = ", ".join(Run._fields)
+
+
+def base_url_problem(base_url: str) -> str | None:
+    """What is wrong with an API's base URL, as the end of a sentence that does not show it; None if nothing is."""
+    try:
+        url = urlsplit(base_url)
+        host, _ = url.hostname, url.port  # a port that is no number raises here
+    except ValueError:
+        host = None
+    if host is None or not re.fullmatch(r"[\x21-\x7e]+", base_url):
+        return f"is not a URL: it must look like {DEFAULT_BASE_URL}."
+    if url.username is not None or url.query or url.fragment:
+        return f"must have no user, query or fragment: it must look like {DEFAULT_BASE_URL}."
+    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
+        return (
+            "must begin with https:// (plain http is accepted for loopback addresses only), or the key could be read."
+        )
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _snapshot_time(value: Any, now: datetime) -> datetime:
+    # Scheduler substitutes <aws.scheduler.scheduled-time>; a hand-made or sample event may still hold the placeholder.
+    if value is None or value == "<aws.scheduler.scheduled-time>":
+        return now.replace(microsecond=0)
+    try:
+        time = datetime.fromisoformat(value)
+        offset = time.utcoffset()
+    except (TypeError, ValueError):
+        offset = None
+    if offset is None:
+        raise EventError(
+            f"The event's time {str(value)[:80]!r} is not valid: it must be ISO 8601 with its zone, "
+            "like 2026-01-31T12:00:00Z, or be left out for now."
+        )
+    if not -_OLDEST <= time - now <= _MOST_AHEAD:
+        raise EventError(
+            f"The event's time {value} is over 24 hours old or over 15 minutes ahead: "
+            "a snapshot shows the present. Leave the time out for now."
+        )
+    return time.astimezone(UTC).replace(microsecond=0)
+
+
+def _kind(value: object) -> str:
+    """A JSON value's type, in JSON's words."""
+    return {
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "an array",
+        dict: "an object",
+    }.get(type(value), "null")

@@ -1,0 +1,144 @@
+"""The snapshots in S3; the only module that knows their keys."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from snapshot import table
+from snapshot.aws import CONFIG
+from snapshot.errors import SnapshotError
+from snapshot.settings import Run
+from snapshot.telemetry import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_NOT_THERE = 404
+_CONDITION_REFUSED = (404, 409, 412)  # of a conditional PutObject: gone, at the same time, changed
+
+
+class Latest(NamedTuple):
+    """The snapshot before: its ETag, its run's time (None if it does not say), its lines (None if they are unreadable)."""
+
+    etag: str
+    time: datetime | None
+    lines: list[bytes] | None
+
+
+class Snapshot(NamedTuple):
+    """What a run writes, twice: the table's bytes, and the metadata of the objects that hold them."""
+
+    body: bytes
+    metadata: dict[str, str]
+
+    @classmethod
+    def of(cls, run: Run, lines: list[bytes], view: str) -> "Snapshot":
+        """The snapshot of a run's lines; `view` is the fingerprint of what they were seen with."""
+        metadata = {"snapshot-time": run.timestamp, "job-count": str(len(lines)), "view": view}
+        return cls(table.to_body(lines), metadata)
+
+
+def read_latest(bucket: str, source: str) -> Latest | None:
+    """The newest snapshot of a source; None if there is none yet."""
+    key = _latest_key(source)
+    with _explained(bucket, key):
+        try:
+            answer = _s3().get_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if _http_status(error) == _NOT_THERE and error.response["Error"]["Code"] != "NoSuchBucket":
+                return None
+            raise
+        body = answer["Body"].read()
+    try:
+        lines = table.from_body(body)
+    except ValueError as error:
+        logger.warning("The previous snapshot cannot be read; starting afresh", extra={"key": key, "cause": str(error)})
+        lines = None
+    return Latest(answer["ETag"], _snapshot_time(answer["Metadata"]), lines)
+
+
+def write_dated(bucket: str, run: Run, snapshot: Snapshot) -> str:
+    """Write the snapshot under its run's time, for good; returns the key."""
+    key = f"snapshots/source={run.source}/dt={run.time:%Y-%m-%d}/{run.time:%Y%m%dT%H%M%SZ}.tsv"
+    with _explained(bucket, key):
+        _put(bucket, key, snapshot)
+    return key
+
+
+def write_latest(bucket: str, run: Run, snapshot: Snapshot, etag: str | None) -> None:
+    """Replace the newest snapshot that had `etag` (None: there was none), unless a newer run has done so meanwhile."""
+    key = _latest_key(run.source)
+    with _explained(bucket, key):
+        try:
+            _replace(bucket, key, snapshot, etag)
+        except ClientError as error:
+            if _http_status(error) not in _CONDITION_REFUSED:
+                raise
+            etag, time = _head(bucket, key)
+            # Not older than ours: a newer run's, or our own after an answer that was lost on the way.
+            if time is None or time < run.time:
+                _replace(bucket, key, snapshot, etag)
+
+
+def _latest_key(source: str) -> str:
+    return f"latest/{source}.tsv"
+
+
+def _put(bucket: str, key: str, snapshot: Snapshot, **condition: str) -> None:
+    _s3().put_object(
+        Bucket=bucket,
+        Key=key,
+        Body=snapshot.body,
+        ContentType="text/tab-separated-values; charset=utf-8",
+        ChecksumAlgorithm="SHA256",
+        Metadata=snapshot.metadata,
+        **condition,  # type: ignore[arg-type]  # IfMatch and IfNoneMatch are strings
+    )
+
+
+def _replace(bucket: str, key: str, snapshot: Snapshot, etag: str | None) -> None:
+    if etag is None:
+        _put(bucket, key, snapshot, IfNoneMatch="*")
+    else:
+        _put(bucket, key, snapshot, IfMatch=etag)
+
+
+def _head(bucket: str, key: str) -> tuple[str | None, datetime | None]:
+    try:
+        answer = _s3().head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if _http_status(error) == _NOT_THERE:
+            return None, None
+        raise
+    return answer["ETag"], _snapshot_time(answer["Metadata"])
+
+
+def _snapshot_time(metadata: dict[str, str]) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(metadata["snapshot-time"])
+    except (KeyError, ValueError):
+        return None
+    return time if time.tzinfo else None
+
+
+def _http_status(error: ClientError) -> int:
+    return error.response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+@contextmanager
+def _explained(bucket: str, key: str) -> Iterator[None]:
+    """Name the object in S3's refusals, which do not."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise SnapshotError(f"s3://{bucket}/{key}: {error} The next run repeats what is missing.") from error
+
+
+@cache
+def _s3() -> "S3Client":
+    return boto3.client("s3", config=CONFIG)

@@ -1,0 +1,217 @@
+"""A server of the fine-tuning API on loopback: simulated jobs, faults on demand, settable latency.
+
+`python -m tests.sandbox.api --help` runs it by itself.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from aiohttp import web
+
+from tests.sandbox import population
+from tests.sandbox.population import SimulatedJob
+
+LARGEST_PAGE = 100
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Fault:
+    """Another answer to requests whose path ends in `path`: to the next `times`, after `skip` that go well."""
+
+    path: str
+    answer: Answer
+    times: int = 1
+    skip: int = 0
+
+    def takes(self, path: str) -> bool:
+        """Whether this request is to fail; counts it."""
+        if self.times == 0 or not path.endswith(self.path):
+            return False
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        self.times -= 1
+        return True
+
+
+class SimulatedApi:
+    """The API at `base_url`, inside `with`. Its attributes may be set while it serves."""
+
+    def __init__(self, jobs: list[Any] | None = None, *, key: str = "sk-simulated-0123456789abcdef", port: int = 0):
+        self.key = key
+        self.skipped = 0.0  # seconds that the simulation is ahead of the clock
+        self.latency = 0.0  # seconds before each answer
+        self.largest_page = LARGEST_PAGE
+        self.tells_has_more = True
+        self.announced: dict[str, str | None] = {}  # ends of models (YYYY-MM-DD) beside those of population.BASE_MODELS
+        self.faults: list[Fault] = []
+        self.requests: list[str] = []  # paths with their queries, in order
+        self._started = time.time()
+        self._port = port
+        self._request_ids = itertools.count(1)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.jobs = population.population(250, self._started) if jobs is None else jobs
+
+    @property
+    def jobs(self) -> list[Any]:
+        """SimulatedJob or bare job objects, newest first. Set it anew to change it."""
+        return self._jobs
+
+    @jobs.setter
+    def jobs(self, jobs: list[Any]) -> None:
+        self._positions = {_id(job): position for position, job in enumerate(jobs)}
+        self._jobs = jobs
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    @property
+    def now(self) -> float:
+        """The simulation's Unix time."""
+        return time.time() + self.skipped
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """One job object as a client sees it now."""
+        return _payload(self._jobs[self._positions[job_id]], self.now)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._on_loop(self._start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._on_loop(self._runner.cleanup())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _on_loop(self, work: Any) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _start(self) -> None:
+        app = web.Application(middlewares=[self._serve])
+        app.router.add_get("/v1/fine_tuning/jobs", self._list_jobs)
+        app.router.add_get("/v1/fine_tuning/jobs/{id}", self._retrieve_job)
+        app.router.add_get("/v1/fine_tuning/jobs/{id}/events", self._list_events)
+        app.router.add_get("/v1/models", self._list_models)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self._port = self._runner.addresses[0][1]
+
+    @web.middleware
+    async def _serve(self, request: web.Request, handler: Answer) -> web.StreamResponse:
+        self.requests.append(request.path_qs)
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        fault = next((fault for fault in self.faults if fault.takes(request.path)), None)
+        if fault:
+            response = await fault.answer(request)
+        elif (given := request.headers.get("Authorization", "")) != f"Bearer {self.key}":
+            response = _unauthorized(given)
+        else:
+            response = await handler(request)
+        if not response.prepared:
+            response.headers["x-request-id"] = f"req_{next(self._request_ids):08}"
+        return response
+
+    async def _list_jobs(self, request: web.Request) -> web.Response:
+        window = self._window(request, self._positions, default=20)
+        if window is None:
+            return error(404, "No such fine-tuning job: the one after which to go on.", "invalid_request_error")
+        now = self.now
+        entries = [_encoded(job, now) for job in self._jobs[window]]
+        return self._page(entries, more=window.stop < len(self._jobs))
+
+    async def _retrieve_job(self, request: web.Request) -> web.Response:
+        position = self._positions.get(request.match_info["id"])
+        if position is None:
+            return error(404, f"Could not find fine tune: {request.match_info['id']}", "fine_tune_not_found")
+        return _json(_encoded(self._jobs[position], self.now))
+
+    async def _list_events(self, request: web.Request) -> web.Response:
+        position = self._positions.get(request.match_info["id"])
+        if position is None:
+            return error(404, f"Could not find fine tune: {request.match_info['id']}", "fine_tune_not_found")
+        job = self._jobs[position]
+        events = job.events(self.now) if isinstance(job, SimulatedJob) else []
+        window = self._window(request, {event["id"]: number for number, event in enumerate(events)}, default=20)
+        if window is None:
+            return error(404, "No such event: the one after which to go on.", "invalid_request_error")
+        return self._page([json.dumps(event).encode() for event in events[window]], more=window.stop < len(events))
+
+    async def _list_models(self, _request: web.Request) -> web.Response:
+        now = self.now
+        tuned = (_payload(job, now).get("fine_tuned_model") for job in self._jobs)
+        today = datetime.fromtimestamp(self._started, UTC).date()
+        models = population.models(filter(None, tuned), today, self.announced)
+        return _json(json.dumps({"object": "list", "data": models}).encode())
+
+    def _window(self, request: web.Request, positions: dict[str, int], default: int) -> slice | None:
+        after = request.query.get("after")
+        if after is not None and after not in positions:
+            return None
+        start = positions[after] + 1 if after is not None else 0
+        return slice(start, start + max(1, min(int(request.query.get("limit", default)), self.largest_page)))
+
+    def _page(self, entries: list[bytes], *, more: bool) -> web.Response:
+        has_more = b',"has_more":' + json.dumps(more).encode() if self.tells_has_more else b""
+        return _json(b'{"object":"list","data":[' + b",".join(entries) + b"]" + has_more + b"}")
+
+
+def error(status: int, message: str, code: str | None = None) -> web.Response:
+    """An answer as the API words its errors."""
+    body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
+    return web.json_response(body, status=status)
+
+
+def _unauthorized(header: str) -> web.Response:
+    key = header.removeprefix("Bearer ")
+    masked = key[:8] + "*" * max(4, len(key) - 12) + key[-4:]  # the real one echoes the key like this
+    return error(
+        401, f"Incorrect API key provided: {masked}. You can find your API key in the console.", "invalid_api_key"
+    )
+
+
+def _json(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json")
+
+
+def _id(job: Any) -> str:
+    return job.id if isinstance(job, SimulatedJob) else job.get("id") if isinstance(job, dict) else repr(job)
+
+
+def _payload(job: Any, now: float) -> Any:
+    return job.payload(now) if isinstance(job, SimulatedJob) else job
+
+
+def _encoded(job: Any, now: float) -> bytes:
+    return job.encoded(now) if isinstance(job, SimulatedJob) else json.dumps(job).encode()
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(description="Serve the simulated fine-tuning API on 127.0.0.1.")
+    parser.add_argument("--jobs", type=int, default=250, help="how many jobs there are")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one")
+    options = parser.parse_args()
+    with SimulatedApi(population.population(options.jobs, time.time()), port=options.port) as api:
+        api.latency = options.latency
+        print(api.base_url, api.key, flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

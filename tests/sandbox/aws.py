@@ -1,0 +1,119 @@
+"""An AWS on loopback for as long as a `with` block lasts: MiniStack in a child process, over TLS, with IAM enforced."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+import requests
+import trustme
+
+REGION = "us-east-1"
+ROOT = Path(__file__).parents[2]
+_START_SECONDS = 60
+# The way to a real API, where `make run` asks one.
+_OUTWARD = {
+    name: value
+    for name, value in os.environ.items()
+    if name in {"HTTPS_PROXY", "https_proxy", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}
+} | {"NO_PROXY": "127.0.0.1"}
+
+
+class EmbeddedAws:
+    """Its `environment` makes boto3, the AWS CLI and the SAM CLI use it."""
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True)
+        folder = Path(self._folder.name)
+        self.certificate = folder / "authority.pem"
+        self.log = folder / "ministack.log"
+        _write_certificates(folder, self.certificate)
+        with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("wb") as log:
+            self.port = listener.getsockname()[1]
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.sandbox.server", str(listener.fileno())],
+                cwd=ROOT,
+                env=self._server_environment(folder),
+                pass_fds=[listener.fileno()],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C is for the parent, which then ends this one in order
+            )
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._folder.cleanup()
+
+    @property
+    def endpoint(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables for AWS clients. The credentials are those of the account's root."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_CA_BUNDLE": str(self.certificate),
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+    def client(self, service: str, **credentials: str) -> Any:
+        """A boto3 client of the root's, or of other credentials."""
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} | credentials
+        return boto3.client(
+            service, region_name=REGION, endpoint_url=self.endpoint, verify=str(self.certificate), **keys
+        )
+
+    def _server_environment(self, folder: Path) -> dict[str, str]:
+        # Only this: the functions inherit it, and the user's own AWS settings must not reach them.
+        return _OUTWARD | {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "TMPDIR": str(folder),
+            "GATEWAY_PORT": str(self.port),
+            "MINISTACK_REGION": REGION,
+            "AUTH": "true",
+            "USE_SSL": "1",
+            "MINISTACK_SSL_CERT": str(folder / "server.pem"),
+            "MINISTACK_SSL_KEY": str(folder / "server.key"),
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_CA_BUNDLE": str(self.certificate),
+            "IOT_MTLS_ENABLED": "false",  # it would listen on every interface
+            "LAMBDA_ASYNC_RETRY_MAX_SECONDS": "1",  # AWS waits minutes
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                requests.get(f"{self.endpoint}/_ministack/health", verify=str(self.certificate), timeout=5)
+            except requests.ConnectionError:
+                time.sleep(0.05)
+            else:
+                return
+        raise RuntimeError(f"The embedded AWS did not start:\n{self.log.read_text()}")
+
+
+def _write_certificates(folder: Path, authority_file: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(authority_file)
+    server = authority.issue_cert("127.0.0.1", "localhost")
+    server.cert_chain_pems[0].write_to_path(folder / "server.pem")
+    server.private_key_pem.write_to_path(folder / "server.key")

@@ -1,0 +1,54 @@
+"""`make sandbox`: the stack in the embedded AWS with its schedule firing every minute, until Ctrl-C."""
+
+import contextlib
+import json
+import random
+import time
+
+from tests.sandbox.api import SimulatedApi
+from tests.sandbox.aws import EmbeddedAws
+from tests.sandbox.population import new_job
+from tests.sandbox.stack import Stack
+
+_LOOK_SECONDS = 2
+_NEW_JOB_SECONDS = 90
+
+
+def main() -> None:
+    """Keep everything up until interrupted."""
+    print("Starting and deploying …", flush=True)
+    with contextlib.suppress(KeyboardInterrupt), EmbeddedAws() as aws, SimulatedApi() as api:
+        stack = Stack(aws, "fine-tuning-snapshots", {"ScheduleExpression": "rate(1 minute)"})
+        stack.put_secret("default", json.dumps({"api_key": api.key, "base_url": api.base_url}))
+        print("An AWS account is up, with the stack fine-tuning-snapshots in it. To use it in another terminal:\n")
+        for name, value in aws.environment.items():
+            print(f"  export {name}={value}")
+        print(
+            f"\n  .venv/bin/aws s3 ls --recursive s3://{stack.outputs['SnapshotBucket']}"
+            "\n  make latest\n  make invoke\n  make logs"
+            f"\n\nThe simulated fine-tuning API is at {api.base_url}; a job is added every {_NEW_JOB_SECONDS} seconds."
+            "\nThe first snapshot comes within a minute. Ctrl-C stops and removes everything.\n",
+            flush=True,
+        )
+        _watch(stack, api)
+    print("\nStopped.")
+
+
+def _watch(stack: Stack, api: SimulatedApi) -> None:
+    """Tell of each new snapshot, and add jobs."""
+    chance = random.Random(time.time_ns())
+    seen: set[str] = set()
+    added = time.monotonic()
+    while True:
+        for key, body in stack.objects().items():
+            if key not in seen and key.startswith("snapshots/"):
+                print(f"{key}: {len(body.splitlines()) - 1} jobs", flush=True)
+            seen.add(key)
+        if time.monotonic() - added > _NEW_JOB_SECONDS:
+            added = time.monotonic()
+            api.jobs = [new_job(chance, int(api.now), "succeeded", hours=0.05), *api.jobs]
+        time.sleep(_LOOK_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

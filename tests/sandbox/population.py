@@ -1,0 +1,155 @@
+"""Simulated fine-tuning jobs that progress with time, and the models that they were made from."""
+
+import json
+import random
+import string
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+DAY = 86_400
+
+# Base models and their announced ends, in days from the start of the simulation; None: no end is announced.
+BASE_MODELS: dict[str, int | None] = {
+    "gpt-4.1-2025-04-14": 53,
+    "gpt-4.1-mini-2025-04-14": 53,
+    "gpt-4.1-nano-2025-04-14": None,
+    "gpt-4o-2024-08-06": 53,
+    "gpt-4o-mini-2024-07-18": 53,
+    "gpt-3.5-turbo-0125": 310,
+}
+_PURPOSES = ("support", "triage", "extract", "tone", "router", "sql")
+_FAILURES = (
+    ("invalid_training_file", "The job failed due to an invalid training file. Line 12: messages must not be empty."),
+    ("exceeded_quota", "You have exceeded your quota of fine-tuning jobs for the day."),
+    ("server_error", "The job failed due to an internal error. Please try again."),
+)
+
+
+@dataclass
+class SimulatedJob:
+    """A job whose status follows from the time: `stages` are (Unix time, status), in order of time."""
+
+    id: str
+    model: str
+    stages: list[tuple[float, str]]
+    suffix: str
+    tokens: int
+    failure: tuple[str, str]
+    metadata: dict[str, str] | None = None
+    _encoded: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def created_at(self) -> int:
+        return int(self.stages[0][0])
+
+    def reached(self, now: float) -> list[tuple[float, str]]:
+        """The stages that lie behind at `now`; at least the first."""
+        return [stage for stage in self.stages if stage[0] <= now] or self.stages[:1]
+
+    def finish(self, status: str, at: float) -> None:
+        """End the job with `status` at a time, whatever it would have come to."""
+        self.stages = [*(stage for stage in self.stages if stage[0] < at), (at, status)]
+        self._encoded.clear()
+
+    def encoded(self, now: float) -> bytes:
+        """The job object as JSON; made once for each status."""
+        status = self.reached(now)[-1][1]
+        if status not in self._encoded:
+            self._encoded[status] = json.dumps(self.payload(now)).encode()
+        return self._encoded[status]
+
+    def payload(self, now: float) -> dict[str, Any]:
+        """The job object as the API gives it."""
+        reached, status = self.reached(now)[-1]
+        ended = status in {"succeeded", "failed", "cancelled"}
+        succeeded = status == "succeeded"
+        return {
+            "object": "fine_tuning.job",
+            "id": self.id,
+            "model": self.model,
+            "created_at": self.created_at,
+            "finished_at": int(reached) if ended else None,
+            "fine_tuned_model": self.fine_tuned_model if succeeded else None,
+            "organization_id": "org-simulated",
+            "result_files": [f"file-{self.id[-8:]}"] if succeeded else [],
+            "status": status,
+            "validation_file": None,
+            "training_file": f"file-{self.id[6:18]}",
+            "hyperparameters": {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": 2.0},
+            "trained_tokens": self.tokens if succeeded else None,
+            "error": dict(zip(("code", "message", "param"), (*self.failure, "training_file"), strict=True))
+            if status == "failed"
+            else None,
+            "user_provided_suffix": self.suffix,
+            "seed": 42,
+            "estimated_finish": None,
+            "integrations": [],
+            "metadata": self.metadata,
+            "method": {
+                "type": "supervised",
+                "supervised": {"hyperparameters": {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": 2.0}},
+            },
+        }
+
+    @property
+    def fine_tuned_model(self) -> str:
+        return f"ft:{self.model}:acme:{self.suffix}:{self.id[-8:]}"
+
+    def events(self, now: float) -> list[dict[str, Any]]:
+        """The job's events, newest first."""
+        return [
+            {
+                "object": "fine_tuning.job.event",
+                "id": f"ftevent-{self.id[6:]}-{number}",
+                "created_at": int(at),
+                "level": "error" if status == "failed" else "info",
+                "message": f"The job is {status}",
+                "type": "message",
+                "data": {},
+            }
+            for number, (at, status) in reversed(list(enumerate(self.reached(now))))
+        ]
+
+
+def new_job(chance: random.Random, created_at: float, ends_as: str, hours: float | None = None) -> SimulatedJob:
+    """A job created at a time that runs for some hours and ends as told."""
+    hours = chance.uniform(0.3, 6) if hours is None else hours
+    return SimulatedJob(
+        id="ftjob-" + "".join(chance.choices(string.ascii_letters + string.digits, k=24)),
+        model=chance.choice(list(BASE_MODELS)),
+        stages=[
+            (created_at, "validating_files"),
+            (created_at + 60, "queued"),
+            (created_at + 240, "running"),
+            (created_at + 240 + hours * 3600, ends_as),
+        ],
+        suffix=chance.choice(_PURPOSES),
+        tokens=chance.randrange(20_000, 3_000_000),
+        failure=chance.choice(_FAILURES),
+        metadata={"team": chance.choice(_PURPOSES)} if chance.random() < 0.3 else None,
+    )
+
+
+def population(count: int, now: float, seed: int = 7) -> list[SimulatedJob]:
+    """`count` jobs, newest first, the newest of them at work; the same for the same arguments."""
+    chance = random.Random(seed)
+    jobs = []
+    created_at = now - 20 * 60
+    for _ in range(count):
+        jobs.append(
+            new_job(chance, int(created_at), chance.choices(("succeeded", "failed", "cancelled"), (88, 8, 4))[0])
+        )
+        created_at -= chance.expovariate(1 / (5 * 3600))
+    return jobs
+
+
+def models(fine_tuned: Iterable[str], today: date, announced: dict[str, str | None]) -> list[dict[str, Any]]:
+    """The model objects: every base with its end, or the one `announced` instead, and the fine-tuned ones."""
+    ends = {base: days and str(today + timedelta(days=days)) for base, days in BASE_MODELS.items()}
+    ends |= dict.fromkeys(fine_tuned) | announced
+    return [
+        {"id": model, "object": "model", "created": 1_715_367_049, "owned_by": "system", "shutdown_date": end}
+        for model, end in ends.items()
+    ]

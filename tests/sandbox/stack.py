@@ -1,0 +1,104 @@
+"""The project's stack in the embedded AWS: deployed as a user would, and what one does with it afterwards."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from tests.sandbox.aws import ROOT, EmbeddedAws
+
+BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
+SAM = ROOT / ".venv" / "bin" / "sam"
+
+
+class InvocationError(Exception):
+    """The function raised; the message is the one that Lambda reports."""
+
+
+class Stack:
+    """A stack deployed from `.aws-sam/build` (see `make build`) with the SAM CLI."""
+
+    def __init__(self, aws: EmbeddedAws, name: str, parameters: Mapping[str, str]) -> None:
+        self.aws = aws
+        self.name = name
+        self.parameters = dict(parameters)
+        self._deploy()
+
+    def update(self, **parameters: str) -> None:
+        """Deploy again with some parameters changed."""
+        self.parameters |= parameters
+        self._deploy()
+
+    def put_secret(self, source: str, value: str) -> None:
+        """Create or replace the secret of a source."""
+        secrets = self.aws.client("secretsmanager")
+        name = self.parameters.get("SecretPrefix", "fine-tuning/") + source
+        try:
+            secrets.create_secret(Name=name, SecretString=value)
+        except secrets.exceptions.ResourceExistsException:
+            secrets.put_secret_value(SecretId=name, SecretString=value)
+
+    def invoke(self, **event: Any) -> dict[str, Any]:
+        """Invoke the function and return its summary; raises InvocationError with its error."""
+        answer = self.aws.client("lambda").invoke(
+            FunctionName=self.outputs["SnapshotFunction"], Payload=json.dumps(event).encode()
+        )
+        result = json.load(answer["Payload"])
+        if "FunctionError" in answer:
+            raise InvocationError(result["errorMessage"])
+        assert isinstance(result, dict)
+        return result
+
+    def objects(self) -> dict[str, bytes]:
+        """Every object in the bucket: key to content."""
+        s3, bucket = self.aws.client("s3"), self.outputs["SnapshotBucket"]
+        keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+        return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
+    def logs(self) -> list[str]:
+        """Every line that the function has logged, metrics included."""
+        logs = self.aws.client("logs")
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=self.outputs["LogGroup"])
+        return [event["message"] for page in pages for event in page["events"]]
+
+    def metrics(self) -> dict[tuple[str, frozenset[tuple[str, str]]], list[float]]:
+        """Every value of every metric of the function: (name, dimensions) to values, oldest first."""
+        values: dict[tuple[str, frozenset[tuple[str, str]]], list[float]] = {}
+        for line in map(_json_or_none, self.logs()):
+            for directive in line["_aws"]["CloudWatchMetrics"] if line and "_aws" in line else ():
+                for names in directive["Dimensions"]:
+                    dimensions = frozenset((name, line[name]) for name in names)
+                    for metric in directive["Metrics"]:
+                        values.setdefault((metric["Name"], dimensions), []).extend(line[metric["Name"]])
+        return values
+
+    def _deploy(self) -> None:
+        if not BUILT_TEMPLATE.exists():
+            raise RuntimeError("Nothing is built: run `make build` first.")
+        overrides = [f"{name}={value}" for name, value in self.parameters.items()]
+        done = subprocess.run(
+            [SAM, "deploy", "--stack-name", self.name, "--no-confirm-changeset", "--no-fail-on-empty-changeset"]
+            + (["--parameter-overrides", *overrides] if overrides else []),
+            cwd=ROOT,
+            env=self._sam_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"sam deploy failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+        stack = self.aws.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
+        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def _sam_environment(self) -> dict[str, str]:
+        # None of the user's own AWS settings: a profile with a region or an account would win over the sandbox's.
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
+        return own | self.aws.environment | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"}
+
+
+def _json_or_none(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
