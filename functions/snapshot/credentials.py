@@ -47,10 +47,11 @@ def fetch(settings: Settings, source: str, *, past_cache: bool = False) -> Crede
         value = _secrets().get(name, max_age=_CACHE_SECONDS, force_fetch=past_cache)
     except GetParameterError as error:
         cause = error.__context__
-        if not isinstance(cause, ClientError) or cause.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise SecretError(f"The secret {name} cannot be read: {error}") from None
-        # Secrets Manager gives the same answer for a secret that was made without a value.
-        raise SecretError(f"The secret {name} does not exist or has no value. {_MUST_HOLD}") from None
+        missing = isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "ResourceNotFoundException"
+        # AWS gives the same answer for a secret that was made without a value; Powertools' KeyError is other servers'.
+        if missing or isinstance(cause, KeyError):
+            raise SecretError(f"The secret {name} does not exist or has no value. {_MUST_HOLD}") from None
+        raise SecretError(f"The secret {name} cannot be read: {error}") from None
     if not isinstance(value, str):
         raise SecretError(f"The secret {name} is binary. {_MUST_HOLD}")
     return parse(name, value, settings.base_url)

@@ -23,7 +23,7 @@ _CONDITION_REFUSED = (404, 409, 412)  # of a conditional PutObject: gone, at the
 
 
 class Latest(NamedTuple):
-    """The snapshot before: its ETag, its run's time (None if it does not say), its lines (None if they are unreadable)."""
+    """The snapshot before: its ETag, its run's time (None if not told) and its lines (None if unreadable)."""
 
     etag: str
     time: datetime | None

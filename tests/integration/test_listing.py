@@ -1,0 +1,191 @@
+"""From pages to the table, over real HTTP."""
+
+import logging
+import re
+from typing import Any
+
+import pytest
+from snapshot import table
+from snapshot.errors import ApiError
+from snapshot.job import Job, format_time
+from snapshot.listing import MOST_EVENT_CALLS, list_jobs
+from snapshot.transport import Transport
+
+from tests.samples import payload
+from tests.sandbox import faults, population
+from tests.sandbox.api import Fault, SimulatedApi
+
+JOBS = "/fine_tuning/jobs"
+MODELS = "/models"
+BASE = "gpt-4o-mini-2024-07-18"
+
+
+def listed(transport: Transport, previous: list[bytes] | None = None) -> list[Job]:
+    return [table.from_line(line) for line in list_jobs(transport, previous or []).lines]
+
+
+def calls(api: SimulatedApi, pattern: str) -> int:
+    return sum(bool(re.search(pattern, path)) for path in api.requests)
+
+
+@pytest.mark.parametrize("cap", [100, 20, 7])
+@pytest.mark.parametrize("tells_has_more", [True, False])
+def test_every_job_once_whatever_the_pages(
+    cap: int, tells_has_more: bool, api: SimulatedApi, transport: Transport
+) -> None:
+    api.largest_page = cap
+    api.tells_has_more = tells_has_more
+    assert [job.id for job in listed(transport)] == [job.id for job in api.jobs]
+    assert calls(api, r"jobs\?limit=100") == -(-250 // cap) + (not tells_has_more)
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101])
+def test_counts_around_a_page(count: int, api: SimulatedApi, transport: Transport) -> None:
+    api.jobs = api.jobs[:count]
+    assert len(listed(transport)) == count
+    assert calls(api, r"jobs\?") == max(1, -(-count // 100))
+
+
+def test_another_order_becomes_newest_first(api: SimulatedApi, transport: Transport) -> None:
+    api.jobs = [payload(number) for number in (2, 5, 1, 4, 3)]
+    assert [int(job.id[6:]) for job in listed(transport)] == [5, 4, 3, 2, 1]
+
+
+def test_of_a_job_listed_twice_the_last_counts(api: SimulatedApi, transport: Transport) -> None:
+    first, second = [payload(2, status="running"), payload(1)], [payload(2, status="failed"), payload(0)]
+    api.faults = [
+        Fault(JOBS, faults.body({"data": first, "has_more": True})),
+        Fault(JOBS, faults.body({"data": second, "has_more": False})),
+    ]
+    assert [(int(job.id[6:]), job.status) for job in listed(transport)] == [
+        (2, "failed"),
+        (1, "succeeded"),
+        (0, "succeeded"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ({"data": [payload(1)], "has_more": True}, "page 2.*the server repeats itself"),
+        ({"data": [], "has_more": True}, "page 2.*the server repeats itself"),
+        ({"data": [payload(9)], "has_more": "yes"}, "page 2.*has_more must be true or false"),
+        ({"data": {}}, "page 2.*no array named data"),
+        ({"object": "list"}, "page 2.*no array named data"),
+        ({"data": [payload(9), 5]}, r"page 2.*data\[1\] must be an object whose id"),
+        ({"data": [payload(9), {"id": ""}]}, r"page 2.*data\[1\] must be an object whose id"),
+        (
+            {"data": [payload(9), payload(8, created_at="x")]},
+            r"page 2 \(request id req_\d+\): data\[1\]\.created_at must",
+        ),
+        ({"data": [payload(9, status=5)]}, r"page 2.*data\[0\]\.status must be a non-empty string, not 5"),
+    ],
+)
+def test_a_bad_page_names_page_index_and_field(
+    page: dict[str, Any], message: str, api: SimulatedApi, transport: Transport
+) -> None:
+    api.faults = [
+        Fault(JOBS, faults.body({"data": [payload(1)], "has_more": True})),
+        Fault(JOBS, faults.body(page), times=50),
+    ]
+    with pytest.raises(ApiError, match=message):
+        list_jobs(transport, [])
+
+
+# --- updated_at ---
+
+
+def test_an_active_job_has_its_newest_event_s_time(api: SimulatedApi, transport: Transport) -> None:
+    newest = listed(transport)[0]
+    assert newest.status == "running"
+    (event, *_) = api.jobs[0].events(api.now)
+    assert newest.updated_at == format_time(event["created_at"]) > newest.created_at
+    assert calls(api, "/events") == 1
+
+
+def test_events_are_asked_for_the_newest_jobs_only(api: SimulatedApi, transport: Transport) -> None:
+    chance = population.random.Random(1)
+    api.jobs = [population.new_job(chance, int(api.now) - 1000 - age, "succeeded", hours=9) for age in range(120)]
+    jobs = listed(transport)
+    assert calls(api, r"/events\?limit=1$") == MOST_EVENT_CALLS
+    assert all(job.updated_at > job.created_at for job in jobs[:MOST_EVENT_CALLS])
+    assert all(job.updated_at == job.created_at for job in jobs[MOST_EVENT_CALLS:])
+
+
+def test_failing_events_leave_the_time_known_before(
+    api: SimulatedApi, transport: Transport, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.jobs = [payload(3, status="running", finished_at=None), payload(2, status="queued", finished_at=None)]
+    api.faults = [Fault("/events", faults.status(403, "No events for you."), times=99)]
+    before = [table.to_line(Job("c", "2025-10-10T00:00:00.000Z", "queued", "m", api.jobs[0]["id"], *[""] * 7))]
+    with caplog.at_level(logging.WARNING):
+        known, unknown = listed(transport, before)
+    assert known.updated_at == "2025-10-10T00:00:00.000Z"
+    assert unknown.updated_at == unknown.created_at
+    assert "newest event of some jobs cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("status", "time", "kept"),
+    [
+        ("cancelled", "2025-10-10T00:00:00.000Z", True),
+        ("running", "2025-10-10T00:00:00.000Z", False),  # it was told before the job ended
+        ("cancelled", format_time(1_760_000_001), False),  # its creation: a stand-in
+    ],
+)
+def test_an_end_seen_before_is_not_asked_for_again(
+    status: str, time: str, kept: bool, api: SimulatedApi, transport: Transport
+) -> None:
+    api.jobs = [payload(1, status="cancelled", finished_at=None)]
+    before = [table.to_line(Job("c", time, status, "m", api.jobs[0]["id"], *[""] * 7))]
+    (job,) = listed(transport, before)
+    assert job.updated_at == time
+    assert calls(api, "/events") == (0 if kept else 1)
+
+
+# --- shutdown_date ---
+
+
+@pytest.mark.parametrize(
+    ("announced", "model", "told"),
+    [
+        ({"ft:x": "2027-01-01", BASE: "2027-02-02"}, BASE, "2027-01-01"),
+        ({"ft:x": None, BASE: "2027-02-02"}, BASE, "2027-02-02"),
+        ({BASE: "2027-02-02"}, f"ft:{BASE}:acme::older", "2027-02-02"),
+        ({BASE: None}, BASE, ""),
+        ({}, "gpt-unheard-of", ""),
+    ],
+)
+def test_a_fine_tuned_model_ends_with_itself_or_its_base(
+    announced: dict[str, str | None], model: str, told: str, api: SimulatedApi, transport: Transport
+) -> None:
+    api.jobs = [payload(2, model=model, fine_tuned_model="ft:x"), payload(1, model=BASE)]
+    api.announced = announced
+    tuned, untuned = listed(transport)
+    assert tuned.shutdown_date == told
+    assert untuned.shutdown_date == ""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        faults.status(403, "Missing scopes: api.model.read"),
+        faults.body({"data": [{"id": BASE}]}),
+        faults.body({"data": [{"id": BASE, "shutdown_date": "soon"}]}),
+        faults.body({"data": []}),
+    ],
+)
+def test_dates_that_are_not_told_stay(answer: Any, api: SimulatedApi, transport: Transport) -> None:
+    api.jobs = [payload(2, fine_tuned_model="ft:x")]
+    api.announced = {BASE: "2027-01-14"}
+    before = list_jobs(transport, []).lines
+    api.faults = [Fault(MODELS, answer)]
+    assert listed(transport, before)[0].shutdown_date == "2027-01-14"
+    api.announced = {BASE: None}
+    assert listed(transport, before)[0].shutdown_date == ""
+
+
+def test_models_are_asked_for_only_if_there_are_any(api: SimulatedApi, transport: Transport) -> None:
+    api.jobs = [payload(1)]
+    listed(transport)
+    assert calls(api, "/models") == 0

@@ -1,0 +1,258 @@
+"""The whole run: what it writes and says, and that it writes nothing when it fails."""
+
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from snapshot.errors import ApiError, EventError, SecretError, SnapshotError
+
+from tests.integration.conftest import Deployment
+from tests.samples import ORIGINAL_COLUMNS, ORIGINAL_JOBS, payload
+from tests.sandbox import faults
+from tests.sandbox.api import Answer, Fault, SimulatedApi
+
+JOBS = "/fine_tuning/jobs"
+
+
+def at(**ago: float) -> str:
+    return f"{datetime.now(UTC) - timedelta(**ago):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_the_original_step_s_table(deployment: Deployment) -> None:
+    deployment.api.jobs = ORIGINAL_JOBS
+    deployment.put_simulated_secret()
+    deployment.run()
+    rows = deployment.objects()["latest/default.tsv"].splitlines()[1:]
+    assert b"".join(b"\t".join(row.split(b"\t")[:5]) + b"\n" for row in rows) == ORIGINAL_COLUMNS
+
+
+@pytest.mark.parametrize("cap", [100, 20])
+def test_metric_rows_summary_and_metadata_agree(cap: int, deployment: Deployment) -> None:
+    deployment.api.largest_page = cap
+    deployment.put_simulated_secret("team-a")
+    time = at(minutes=5)
+    summary = deployment.run(source="team-a", time=time)
+    compact = time.replace("-", "").replace(":", "")
+    key = f"snapshots/source=team-a/dt={time[:10]}/{compact}.tsv"
+    assert summary.pop("jobs_by_status") | {} == {
+        status: value for (name, status), value in deployment.metrics().items() if status
+    }
+    assert summary == {
+        "source": "team-a",
+        "snapshot_time": time,
+        "job_count": 250,
+        "changes": {},
+        "bucket": deployment.bucket,
+        "key": key,
+        "full_listing": True,
+        "api_requests": -(-250 // cap) + 2,
+    }
+    assert len(deployment.api.requests) == summary["api_requests"]
+    assert deployment.metrics()["JobCount", ""] == 250
+    objects = deployment.objects()
+    assert objects.keys() == {key, "latest/team-a.tsv"}
+    assert objects[key] == objects["latest/team-a.tsv"]
+    assert len(deployment.rows("team-a")) == len({row["id"] for row in deployment.rows("team-a")}) == 250
+    for name, content in objects.items():
+        head = deployment.s3.head_object(Bucket=deployment.bucket, Key=name, ChecksumMode="ENABLED")
+        assert head["ContentType"] == "text/tab-separated-values; charset=utf-8"
+        assert head["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(content).digest()).decode()
+        assert head["Metadata"].keys() == {"snapshot-time", "job-count", "view"}
+        assert (head["Metadata"]["snapshot-time"], head["Metadata"]["job-count"]) == (time, "250")
+    (line,) = (line for line in deployment.logged() if line["message"] == "Snapshot taken")
+    assert (line["source"], line["snapshot_time"], line["job_count"]) == ("team-a", time, 250)
+
+
+def test_no_jobs(deployment: Deployment) -> None:
+    deployment.api.jobs = []
+    deployment.put_simulated_secret()
+    assert deployment.run()["job_count"] == 0
+    assert deployment.rows() == []
+    assert deployment.metrics()["JobCount", ""] == 0
+    assert deployment.metrics()["OldestActiveJobAge", ""] == 0
+
+
+def test_a_repeated_run_writes_the_same_key(deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    time = at(minutes=1)
+    assert deployment.run(time=time)["key"] == deployment.run(time=time)["key"]
+    assert len(deployment.objects()) == 2
+
+
+def test_a_late_run_writes_nothing(deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    newer, older = at(minutes=1), at(minutes=2)
+    deployment.run(time=newer)
+    objects, output = deployment.objects(), deployment.output
+    assert deployment.run(time=older) == {
+        "skipped": True,
+        "source": "default",
+        "snapshot_time": older,
+        "latest_snapshot_time": newer,
+    }
+    assert deployment.objects() == objects
+    assert deployment.output == output  # no metric
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"created_at\tname\n1\t2\n"])
+def test_an_unreadable_latest_is_replaced(body: bytes, deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    deployment.s3.put_object(Bucket=deployment.bucket, Key="latest/default.tsv", Body=body)
+    deployment.run()
+    assert len(deployment.rows()) == 250
+    assert any("previous snapshot cannot be read" in line["message"] for line in deployment.logged())
+
+
+def test_a_newer_run_s_latest_is_left_alone(deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    newer = at(minutes=0)
+
+    async def overtaken(request: Any) -> Any:
+        deployment.s3.put_object(
+            Bucket=deployment.bucket, Key="latest/default.tsv", Body=b"newer", Metadata={"snapshot-time": newer}
+        )
+        return await faults.status(500)(request)
+
+    deployment.api.faults = [Fault(JOBS, overtaken)]
+    summary = deployment.run(time=at(minutes=1))
+    assert deployment.objects()["latest/default.tsv"] == b"newer"
+    assert summary["key"] in deployment.objects()
+
+
+def test_an_older_run_s_latest_is_replaced(deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    deployment.run(time=at(minutes=9))
+
+    async def overtaken(request: Any) -> Any:
+        deployment.s3.put_object(
+            Bucket=deployment.bucket, Key="latest/default.tsv", Body=b"older", Metadata={"snapshot-time": at(minutes=5)}
+        )
+        return await faults.status(500)(request)
+
+    deployment.api.faults = [Fault(JOBS, overtaken)]
+    deployment.run(time=at(minutes=1))
+    assert len(deployment.rows()) == 250
+
+
+def test_a_rotated_key_is_read_again(deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    deployment.run()
+    deployment.api.key = "sk-rotated-0123456789abcdef"
+    deployment.secrets.put_secret_value(
+        SecretId=f"{deployment.prefix}default",
+        SecretString=json.dumps({"api_key": deployment.api.key, "base_url": deployment.api.base_url}),
+    )
+    summary = deployment.run()
+    assert summary["job_count"] == 250
+    assert summary["api_requests"] == 6  # the refused one, three pages, one job's events, the models
+
+
+def test_the_default_base_url_is_the_environment_s(deployment: Deployment) -> None:
+    deployment.put_secret(f"\n{deployment.api.key}\n")
+    assert deployment.run()["job_count"] == 250
+
+
+# --- Bad input: an error that says what to do, nothing written, no metric ---
+
+
+def assert_fails(deployment: Deployment, error: type[SnapshotError], message: str, **event: Any) -> None:
+    with pytest.raises(error, match=f"(?s){message}"):
+        deployment.run(**event)
+    assert deployment.objects() == {}
+    assert deployment.output == ""
+    (line,) = (line for line in deployment.logged() if line["level"] == "ERROR")
+    assert line["message"] == "No snapshot was taken"
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ({"source": "../other"}, "source '../other' is not valid: it must be"),
+        ({"time": "tomorrow"}, "time 'tomorrow' is not valid: it must be ISO 8601"),
+        ({"full": "yes"}, "full must be true or false"),
+        ({"sources": "a"}, "unknown field 'sources': it takes source, time, full"),
+    ],
+)
+def test_a_bad_event(event: dict[str, Any], message: str, deployment: Deployment) -> None:
+    assert_fails(deployment, EventError, message, **event)
+
+
+def test_no_secret(deployment: Deployment) -> None:
+    name = f"{deployment.prefix}default"
+    assert_fails(deployment, SecretError, f"secret {name} does not exist or has no value.*make secret")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "does not exist or has no value.*make secret"),
+        (b"sk-binary", "is binary"),
+        ('{"key": "x"}', "field other than api_key"),
+        ('{"project": "x"}', "JSON without api_key"),
+        ("sk-a\nb", "white space"),
+        ("sk-a\u200bb", "invisible"),
+        ('{"api_key": "k", "base_url": "http://example.com/v1"}', "base_url in the secret .* must begin with https://"),
+    ],
+)
+def test_a_bad_secret(value: str | bytes | None, message: str, deployment: Deployment) -> None:
+    deployment.put_secret(value)
+    assert_fails(deployment, SecretError, message)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            faults.status(403, "You have insufficient permissions. Missing scopes: api.fine_tuning.jobs.read"),
+            "Missing scopes",
+        ),
+        (faults.status(404, "Invalid URL"), "Is the base_url right"),
+        (faults.html(), "page 2.*is not JSON.*No time is left"),
+        (
+            faults.body({"data": [payload(1, created_at="2026-01-01")], "has_more": False}),
+            r"data\[0\]\.created_at must be",
+        ),
+        (faults.body({"data": [payload(1, status=None)], "has_more": False}), r"data\[0\]\.status must be"),
+    ],
+)
+def test_a_bad_answer_in_the_middle_of_the_listing(answer: Answer, message: str, deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    deployment.api.faults = [Fault(JOBS, answer, times=99, skip=1)]
+    assert_fails(deployment, ApiError, message, seconds=17)
+
+
+def test_a_wrong_key(deployment: Deployment) -> None:
+    wrong = "sk-wrong-key-0123456789"
+    deployment.put_secret(wrong)
+    with pytest.raises(
+        ApiError, match=r"401: invalid_api_key: Incorrect API key provided: \[redacted\].*make secret"
+    ) as caught:
+        deployment.run()
+    assert "sk-wrong" not in str(caught.value) + deployment.log.getvalue()
+    assert len(deployment.api.requests) == 2  # once more with the secret read again
+    assert deployment.objects() == {}
+
+
+def test_too_little_time(deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    deployment.api.latency = 0.7
+    with pytest.raises(ApiError, match=r"GET /fine_tuning/jobs page [23].*(time|Timeout)"):
+        deployment.run(seconds=16)
+    assert deployment.objects() == {}
+
+
+def test_no_bucket(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment.put_simulated_secret()
+    monkeypatch.setenv("SNAPSHOT_BUCKET", "no-such-bucket-here")
+    with pytest.raises(SnapshotError, match=r"s3://no-such-bucket-here/latest/default\.tsv: .*NoSuchBucket"):
+        deployment.run()
+    assert deployment.output == ""
+
+
+def test_the_api_is_not_asked_before_the_secret_is_read(deployment: Deployment, api: SimulatedApi) -> None:
+    with pytest.raises(SecretError):
+        deployment.run()
+    assert api.requests == []

@@ -1,0 +1,146 @@
+"""Requests that go wrong, over real HTTP."""
+
+import socket
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from snapshot.credentials import Credentials
+from snapshot.errors import ApiError, OutOfTimeError
+from snapshot.transport import Transport
+
+from tests.sandbox import faults
+from tests.sandbox.api import Answer, Fault, SimulatedApi
+
+JOBS = "/fine_tuning/jobs"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(faults.status(code) for code in (408, 409, 429, 500, 502, 503, 504)),
+        faults.html(502),
+        faults.html(200),
+        faults.reset,
+        faults.truncated,
+        faults.body(b'{"object":"list","data":[{"id":"\xff"}]}'),
+        faults.body(b""),
+    ],
+)
+def test_what_may_pass_is_tried_again(answer: Answer, api: SimulatedApi, transport: Transport) -> None:
+    api.faults = [Fault(JOBS, answer, times=2)]
+    assert len(transport.get(JOBS, {"limit": 50}).body["data"]) == 50
+    assert transport.requests_made == 3
+
+
+def in_seconds(seconds: int) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("wish", "least", "most"), [("2", 2, 4), (in_seconds, 1, 4), (None, 0, 1.5), ("soon", 0, 1.5), ("-5", 0, 1.5)]
+)
+def test_retry_after_is_obeyed(
+    wish: str | Callable[[int], str] | None, least: float, most: float, api: SimulatedApi, transport: Transport
+) -> None:
+    wish = wish(2) if callable(wish) else wish
+    api.faults = [Fault(JOBS, faults.status(429, Retry_After=wish) if wish else faults.status(429))]
+    started = time.monotonic()
+    transport.get(JOBS)
+    assert least <= time.monotonic() - started <= most
+
+
+def test_a_wait_beyond_the_deadline_is_not_begun(api: SimulatedApi) -> None:
+    api.faults = [Fault(JOBS, faults.status(429, "Slow down.", Retry_After="3600"))]
+    started = time.monotonic()
+    with (
+        Transport(Credentials(api.key, api.base_url), started + 5) as transport,
+        pytest.raises(OutOfTimeError, match=r"status 429: Slow down\. No time is left"),
+    ):
+        transport.get(JOBS)
+    assert time.monotonic() - started < 1
+
+
+def test_an_answer_that_never_ends_is_given_up_at_the_deadline(api: SimulatedApi) -> None:
+    api.faults = [Fault(JOBS, faults.stalled)]
+    started = time.monotonic()
+    with (
+        Transport(Credentials(api.key, api.base_url), started + 1) as transport,
+        pytest.raises(OutOfTimeError, match="had not arrived in full"),
+    ):
+        transport.get(JOBS)
+    assert 1 <= time.monotonic() - started < 2
+
+
+def test_attempts_end(api: SimulatedApi, transport: Transport) -> None:
+    api.faults = [Fault(JOBS, faults.status(503, "Overloaded."), times=2)]
+    with pytest.raises(ApiError, match=r"status 503: Overloaded\. Given up after 2 attempts") as caught:
+        transport.get(JOBS, attempts=2)
+    assert caught.value.status == 503
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (faults.status(400, "No."), r"GET /fine_tuning/jobs \(request id req_\d+\): status 400: No\."),
+        (faults.status(401, "Bad.", "invalid_api_key"), "status 401: invalid_api_key: Bad.*make secret"),
+        (faults.status(403, "Missing scopes: api.fine_tuning.jobs.read"), "Missing scopes.*permission"),
+        (faults.status(404, "Invalid URL"), "status 404: Invalid URL.*base_url right"),
+        (faults.html(404), "status 404: <html>.*base_url right"),
+        (faults.status(302, Location="https://example.com/v1"), "redirected.*not followed"),
+        (faults.status(307, Location="/v2"), "redirected.*not followed"),
+        (faults.body(b"[]"), "JSON, but not an object"),
+        (faults.body({"error": {"code": "c", "message": "m"}}), "error in spite of status 200: c: m"),
+        (faults.body(b" " * (17 << 20)), "larger than 16 MiB"),
+    ],
+)
+def test_what_will_not_pass_fails_at_once(
+    answer: Answer, message: str, api: SimulatedApi, transport: Transport
+) -> None:
+    api.faults = [Fault(JOBS, answer)]
+    with pytest.raises(ApiError, match=message):
+        transport.get(JOBS)
+    assert transport.requests_made == 1
+
+
+def test_nobody_listens(api: SimulatedApi) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with (
+        Transport(Credentials(api.key, f"http://127.0.0.1:{port}/v1"), time.monotonic() + 60) as transport,
+        pytest.raises(ApiError, match=r"ConnectionError: .*refused.*Given up after 2 attempts"),
+    ):
+        transport.get(JOBS, attempts=2)
+
+
+@pytest.mark.parametrize("echo", ["{key}", "sk-simul********cdef", "{key}.", "'{key}'"])
+def test_an_echoed_key_is_not_shown(echo: str, api: SimulatedApi, transport: Transport) -> None:
+    api.faults = [Fault(JOBS, faults.status(400, f"Incorrect key: {echo.format(key=api.key)} found"))]
+    with pytest.raises(ApiError, match=r"Incorrect key: \S*\[redacted\]\S* found") as caught:
+        transport.get(JOBS)
+    assert "sk-" not in str(caught.value)
+    assert "cdef" not in str(caught.value)
+
+
+def test_headers(api: SimulatedApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # A .netrc with an entry for the host must not replace the key.
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login user password pass\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    seen = {}
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        seen.update(request.headers)
+        return await faults.body({"data": []})(request)
+
+    api.faults = [Fault(JOBS, answer)]
+    with Transport(Credentials(api.key, api.base_url, "org-1", "proj-1"), time.monotonic() + 60) as transport:
+        transport.get(JOBS)
+    assert seen["Authorization"] == f"Bearer {api.key}"
+    assert seen["OpenAI-Organization"] == "org-1"
+    assert seen["OpenAI-Project"] == "proj-1"
+    assert seen["User-Agent"].startswith("fine-tuning-snapshots/")

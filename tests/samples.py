@@ -1,0 +1,37 @@
+"""Payloads that several tests use."""
+
+from typing import Any
+
+# What the workflow step before this project was shown with: two jobs of the API that is gone, newest first.
+ORIGINAL_JOBS: list[dict[str, Any]] = [
+    {
+        "id": "ft-pYZvA9NP5ddBbe6ud6Mexjne",
+        "created_at": 1690358426,
+        "updated_at": 1690373766,
+        "status": "succeeded",
+        "model": "curie",
+    },
+    {
+        "id": "ft-lN1WPLOp8rtoalbMG5Nctc0T",
+        "created_at": 1690354635,
+        "updated_at": 1690367024,
+        "status": "succeeded",
+        "model": "curie",
+    },
+]
+ORIGINAL_COLUMNS = (
+    b"2023-07-26T08:00:26.000Z\t2023-07-26T12:16:06.000Z\tsucceeded\tcurie\tft-pYZvA9NP5ddBbe6ud6Mexjne\n"
+    b"2023-07-26T06:57:15.000Z\t2023-07-26T10:23:44.000Z\tsucceeded\tcurie\tft-lN1WPLOp8rtoalbMG5Nctc0T\n"
+)
+
+
+def payload(number: int = 1, **fields: Any) -> dict[str, Any]:
+    """A job object with the fields that no server leaves out; higher numbers are newer."""
+    return {
+        "object": "fine_tuning.job",
+        "id": f"ftjob-{number:024}",
+        "created_at": 1_760_000_000 + number,
+        "status": "succeeded",
+        "model": "gpt-4o-mini-2024-07-18",
+        "finished_at": 1_760_003_600 + number,
+    } | fields

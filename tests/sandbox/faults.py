@@ -1,0 +1,63 @@
+"""Answers that go wrong, for SimulatedApi.faults."""
+
+import asyncio
+import json
+from typing import Any
+
+from aiohttp import web
+
+from tests.sandbox.api import Answer, error
+
+
+def status(code: int, message: str = "Simulated.", error_code: str | None = None, **headers: str) -> Answer:
+    """An error of the API's; headers are given with `_` for `-`."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        response = error(code, message, error_code)
+        response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+        return response
+
+    return answer
+
+
+def body(content: bytes | str | dict[str, Any], code: int = 200, content_type: str = "application/json") -> Answer:
+    """Any bytes, or any JSON."""
+    content = json.dumps(content) if isinstance(content, dict) else content
+    content = content.encode() if isinstance(content, str) else content
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=content, status=code, content_type=content_type)
+
+    return answer
+
+
+def html(code: int = 200) -> Answer:
+    """What a proxy says instead of the API."""
+    return body("<html><body>Bad gateway</body></html>", code, "text/html")
+
+
+async def reset(request: web.Request) -> web.StreamResponse:
+    """The connection is cut before an answer."""
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def truncated(request: web.Request) -> web.StreamResponse:
+    """The connection is cut in the middle of the body."""
+    response = web.StreamResponse(headers={"Content-Length": "1000", "Content-Type": "application/json"})
+    await response.prepare(request)
+    await response.write(b'{"object":"list","data":[')
+    assert request.transport is not None
+    request.transport.abort()
+    return response
+
+
+async def stalled(request: web.Request) -> web.StreamResponse:
+    """The body never ends, a byte now and then."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    for _ in range(300):
+        await response.write(b" ")
+        await asyncio.sleep(0.1)
+    return response

@@ -1,0 +1,58 @@
+"""What is counted in a table."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from snapshot import table
+from snapshot.job import KNOWN_STATUSES, parse
+from snapshot.measures import measure
+
+from tests.samples import payload
+
+NOW = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
+
+
+def line(number: int, shutdown_date: str = "", **fields: Any) -> bytes:
+    return table.to_line(parse(payload(number, **fields))._replace(shutdown_date=shutdown_date))
+
+
+def test_every_status_is_counted_and_unknown_ones_are_other() -> None:
+    statuses = ["running", "running", "paused", "succeeded", "melting", "frozen"]
+    lines = [line(number, status=status) for number, status in enumerate(statuses)]
+    measures = measure(lines, NOW, [])
+    assert measures.job_count == 6
+    assert list(measures.by_status) == [*KNOWN_STATUSES, "other"]
+    counted = {status: count for status, count in measures.by_status.items() if count}
+    assert counted == {"running": 2, "paused": 1, "succeeded": 1, "other": 2}
+
+
+def test_the_oldest_active_job() -> None:
+    at = int(NOW.timestamp())
+    lines = [
+        line(1, status="running", created_at=at - 60),
+        line(2, status="queued", created_at=at - 3600),
+        line(3, status="paused", created_at=at - 7200),
+        line(4, status="succeeded", created_at=at - 9000),
+    ]
+    assert measure(lines, NOW, []).oldest_active_age == 3600
+    assert measure(lines[2:], NOW, []).oldest_active_age == 0
+    assert measure([line(1, status="running", created_at=at + 60)], NOW, []).oldest_active_age == 0
+
+
+@pytest.mark.parametrize(
+    ("ends", "listed", "days"),
+    [
+        ({}, [], None),
+        ({"ft:a": ""}, [], None),
+        ({"ft:a": "2027-01-14"}, [], 53),
+        ({"ft:a": "2027-01-14", "ft:b": "2026-11-23", "ft:c": "2026-11-21"}, [], 1),
+        ({"ft:a": "2026-11-22"}, [], 0),
+        ({"ft:a": "2026-11-21"}, [], None),
+        ({"ft:a": "2026-12-02", "ft:b": "2026-11-23"}, ["gpt-4o", "ft:a"], 10),
+        ({"ft:a": "2026-12-02"}, ["gpt-4o"], 10),
+    ],
+)
+def test_days_to_the_first_shutdown(ends: dict[str, str], listed: list[str], days: int | None) -> None:
+    lines = [line(number, end, fine_tuned_model=model) for number, (model, end) in enumerate(ends.items())]
+    assert measure(lines, NOW, listed).days_to_shutdown == days

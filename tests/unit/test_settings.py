@@ -1,0 +1,117 @@
+"""The environment and the event, good and bad."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from snapshot.errors import EventError, SettingsError
+from snapshot.settings import Run, Settings, base_url_problem
+
+NOW = datetime(2026, 1, 31, 12, 0, 30, 999, tzinfo=UTC)
+THIS_SECOND = NOW.replace(microsecond=0)
+EVENTS = Path(__file__).parents[2] / "events"
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ({}, Run("default", THIS_SECOND, full=False)),
+        ({"source": "team-a_1", "full": True}, Run("team-a_1", THIS_SECOND, full=True)),
+        ({"time": "<aws.scheduler.scheduled-time>"}, Run("default", THIS_SECOND, full=False)),
+        ({"time": "2026-01-31T11:45:00Z"}, Run("default", datetime(2026, 1, 31, 11, 45, tzinfo=UTC), full=False)),
+        (
+            {"time": "2026-01-31T13:45:00.5+02:00"},
+            Run("default", datetime(2026, 1, 31, 11, 45, tzinfo=UTC), full=False),
+        ),
+        (
+            {"detail-type": "Scheduled Event", "source": "aws.events", "time": "2026-01-31T12:00:00Z", "detail": {}},
+            Run("default", datetime(2026, 1, 31, 12, tzinfo=UTC), full=False),
+        ),
+        (
+            {
+                "detail-type": "x",
+                "source": "aws.events",
+                "time": "2026-01-31T12:00:00Z",
+                "detail": {"source": "b", "z": 1},
+            },
+            Run("b", datetime(2026, 1, 31, 12, tzinfo=UTC), full=False),
+        ),
+    ],
+)
+def test_events(event: dict[str, Any], expected: Run) -> None:
+    assert Run.parse(event, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        (None, "must be a JSON object"),
+        ([], "not an array"),
+        ({"sorce": "a"}, "unknown field 'sorce'"),
+        *(({"source": bad}, "source") for bad in ("", "-a", "a/b", "ä", "a" * 65, "a\n", 1, None, "..")),
+        *(({"full": bad}, "full must be true or false") for bad in ("true", 1, None)),
+        *(({"time": bad}, "ISO 8601") for bad in ("yesterday", "2026-01-31T12:00:00", "2026-01-31", 5, "", [])),
+        ({"time": "2026-01-30T12:00:00Z"}, "24 hours"),
+        ({"time": "2026-01-31T12:15:31Z"}, "15 minutes"),
+    ],
+)
+def test_bad_events_name_the_field(event: object, message: str) -> None:
+    with pytest.raises(EventError, match=message):
+        Run.parse(event, NOW)
+
+
+@pytest.mark.parametrize("sample", sorted(EVENTS.glob("*.json")), ids=lambda path: path.name)
+def test_sample_events_are_accepted(sample: Path) -> None:
+    event = json.loads(sample.read_text())
+    assert Run.parse(event, NOW) == Run("default", THIS_SECOND, full=sample.name == "full.json")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.openai.com/v1",
+        "https://example.openai.azure.com/openai/v1/",
+        "http://127.0.0.1:8080/v1",
+        "http://localhost/v1",
+        "http://[::1]:80/v1",
+    ],
+)
+def test_base_urls(url: str) -> None:
+    assert base_url_problem(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://api.openai.com/v1", "https://"),
+        ("http://127.0.0.1.example.com/v1", "https://"),
+        ("ftp://127.0.0.1/v1", "https://"),
+        ("api.openai.com/v1", "not a URL"),
+        ("https://", "not a URL"),
+        ("https://host:port/v1", "not a URL"),
+        ("https://[::1/v1", "not a URL"),
+        ("https://host /v1", "not a URL"),
+        ("https://user:secret@host/v1", "no user"),
+        ("https://host/v1?key=secret", "no user, query"),
+        ("https://host/v1#secret", "no user, query or fragment"),
+    ],
+)
+def test_bad_base_urls_are_not_shown(url: str, problem: str) -> None:
+    told = base_url_problem(url)
+    assert told is not None
+    assert problem in told
+    assert "secret" not in told
+
+
+def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNAPSHOT_BUCKET", "b")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    assert Settings.from_environment() == Settings("b", "fine-tuning/", "https://api.openai.com/v1")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://example.com/v1")
+    with pytest.raises(SettingsError, match="OPENAI_BASE_URL must begin with https"):
+        Settings.from_environment()
+    monkeypatch.delenv("SNAPSHOT_BUCKET")
+    with pytest.raises(SettingsError, match="SNAPSHOT_BUCKET is missing"):
+        Settings.from_environment()

@@ -1,0 +1,57 @@
+"""The table's bytes, both ways."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from snapshot import table
+from snapshot.job import Job, clean, parse
+
+from tests.samples import payload
+
+fields = st.text(max_size=20).map(clean)
+
+
+def test_the_header_is_the_contract_s() -> None:
+    assert table.HEADER.split(b"\t") == (
+        b"created_at updated_at status model id fine_tuned_model trained_tokens shutdown_date error method "
+        b"training_file metadata"
+    ).split(b" ")
+
+
+@given(st.lists(st.tuples(*[fields] * len(Job._fields)), max_size=5))
+def test_a_table_is_read_as_it_was_written(rows: list[tuple[str, ...]]) -> None:
+    lines = [table.to_line(Job(*row)) for row in rows]
+    assert table.from_body(table.to_body(lines)) == lines
+    assert [table.to_line(table.from_line(line)) for line in lines] == lines
+
+
+def test_newest_first_keeps_the_order_of_jobs_of_one_time() -> None:
+    jobs = [payload(1, id="old"), payload(2, id="x"), payload(2, id="a"), payload(3, id="new")]
+    lines = [table.to_line(parse(job)) for job in jobs]
+    table.newest_first(lines)
+    assert [table.job_id(line) for line in lines] == ["new", "x", "a", "old"]
+
+
+def test_another_version_s_columns_are_found_by_name() -> None:
+    body = b"id\tnew_column\tstatus\nftjob-1\tx\trunning\n"
+    (line,) = table.from_body(body)
+    assert table.from_line(line) == Job("", "", "running", "", "ftjob-1", *[""] * 7)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\n",
+        b"id\tstatus",
+        b"id\tstate\na\tb\n",
+        b"id\tstatus\na\tb",
+        b"id\tstatus\na\n",
+        b"id\tstatus\na\tb\tc\n",
+        b"id\tstatus\na\t\xff\n",
+        b"\xff\n",
+    ],
+)
+def test_what_is_no_table_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        table.from_body(body)

@@ -1,0 +1,42 @@
+"""The metrics as CloudWatch reads them, from standard output."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from snapshot import telemetry
+from snapshot.measures import Measures
+from snapshot.settings import Run
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "FineTuning")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "stack")
+
+
+@pytest.mark.parametrize("days", [None, 3])
+def test_every_metric_has_its_dimensions(days: int | None, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run("team-a", datetime(2026, 1, 31, 12, tzinfo=UTC), full=False)
+    for _ in range(2):  # nothing of one run is left for the next
+        telemetry.emit(run, Measures(3, {"running": 2, "other": 1}, 60.0, days))
+        found = {}
+        for text in capsys.readouterr().out.splitlines():
+            line = json.loads(text)
+            assert line["snapshot_time"] == "2026-01-31T12:00:00Z"
+            assert line["_aws"]["Timestamp"] > 1_790_000_000_000  # the time of emission, in milliseconds
+            (directive,) = line["_aws"]["CloudWatchMetrics"]
+            assert directive["Namespace"] == "FineTuning"
+            (names,) = directive["Dimensions"]
+            for metric in directive["Metrics"]:
+                dimensions = ",".join(f"{name}={line[name]}" for name in sorted(names))
+                found[metric["Name"], metric["Unit"], dimensions] = line[metric["Name"]]
+        expected = {
+            ("JobCount", "Count", "Source=team-a,service=stack"): [3.0],
+            ("OldestActiveJobAge", "Seconds", "Source=team-a,service=stack"): [60.0],
+            ("JobCount", "Count", "Source=team-a,Status=running,service=stack"): [2.0],
+            ("JobCount", "Count", "Source=team-a,Status=other,service=stack"): [1.0],
+        }
+        if days is not None:
+            expected["DaysToModelShutdown", "Count", "Source=team-a,service=stack"] = [3.0]
+        assert found == expected
