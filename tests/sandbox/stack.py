@@ -76,12 +76,12 @@ class Stack:
     def _deploy(self) -> None:
         if not BUILT_TEMPLATE.exists():
             raise RuntimeError("Nothing is built: run `make build` first.")
-        overrides = [f"{name}={value}" for name, value in self.parameters.items()]
+        overrides = [f'{name}="{value}"' for name, value in self.parameters.items()]
         done = subprocess.run(
             [SAM, "deploy", "--stack-name", self.name, "--no-confirm-changeset", "--no-fail-on-empty-changeset"]
             + (["--parameter-overrides", *overrides] if overrides else []),
             cwd=ROOT,
-            env=self._sam_environment(),
+            env=sam_environment(self.aws),
             capture_output=True,
             text=True,
             check=False,
@@ -91,10 +91,18 @@ class Stack:
         stack = self.aws.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
-    def _sam_environment(self) -> dict[str, str]:
-        # None of the user's own AWS settings: a profile with a region or an account would win over the sandbox's.
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
-        return own | self.aws.environment | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"}
+    def physical_ids(self, resource_type: str) -> list[str]:
+        """Names that AWS gave to the stack's resources of a type."""
+        pages = self.aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
+        resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+        return [entry["PhysicalResourceId"] for entry in resources if entry["ResourceType"] == resource_type]
+
+
+def sam_environment(aws: EmbeddedAws) -> dict[str, str]:
+    """The environment of a user whose only AWS account is the embedded one."""
+    # Nothing of the user's real settings: a profile's account would win over the sandbox's.
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
+    return own | aws.environment | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"}
 
 
 def _json_or_none(line: str) -> Any:

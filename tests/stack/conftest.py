@@ -1,0 +1,27 @@
+"""The stack as users have it: built by SAM, deployed by SAM, running under its own roles."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sandbox.api import SimulatedApi
+from tests.sandbox.aws import EmbeddedAws
+from tests.sandbox.stack import Stack
+
+SOURCES = ("alpha", "team-b")
+
+
+@pytest.fixture(scope="session")
+def shared_api() -> Iterator[SimulatedApi]:
+    with SimulatedApi() as api:
+        yield api
+
+
+@pytest.fixture(scope="session", autouse=True)  # at once: its schedules take a minute to fire, which others use
+def stack(aws: EmbeddedAws, shared_api: SimulatedApi) -> Stack:
+    """Two sources, whose schedules fire by themselves once a minute."""
+    stack = Stack(aws, "tested", {"Sources": ",".join(SOURCES), "ScheduleExpression": "rate(1 minute)"})
+    for source in SOURCES:
+        stack.put_secret(source, json.dumps({"api_key": shared_api.key, "base_url": shared_api.base_url}))
+    return stack

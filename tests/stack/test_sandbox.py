@@ -1,0 +1,75 @@
+"""`make run` and `make sandbox`, as a person runs them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+
+from tests.sandbox.api import SimulatedApi
+from tests.sandbox.aws import ROOT
+
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "MAKE"))}
+
+
+def make_run(**environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "--silent", "run"],
+        cwd=ROOT,
+        env=ENVIRONMENT | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_run_shows_what_the_snapshot_brought() -> None:
+    done = make_run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "listing simulated jobs" in done.stdout
+    assert re.search(r"\n250 jobs: .*running, \d+ succeeded, \d+ failed, \d+ cancelled\n", done.stdout)
+    assert re.search(r"JobCount +250\n", done.stdout)
+    copy = re.search(r"Copy +(snapshots/\S+\.tsv)\n", done.stdout)
+    assert copy
+    rows = (ROOT / copy[1]).read_text().splitlines()
+    assert len(rows) == 251
+    assert rows[1].split("\t")[4] in done.stdout
+    assert max(map(len, done.stdout.splitlines()[:-2])) <= 80
+
+
+def test_run_lists_the_jobs_behind_ones_own_key(api: SimulatedApi) -> None:
+    api.jobs = api.jobs[:7]
+    done = make_run(OPENAI_API_KEY=api.key, OPENAI_BASE_URL=api.base_url, OPENAI_ORG_ID="org-1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\n7 jobs: " in done.stdout
+    assert len(api.requests) == 3
+    assert api.key not in done.stdout + done.stderr
+
+
+def test_run_tells_a_refused_key_without_a_traceback(api: SimulatedApi) -> None:
+    done = make_run(OPENAI_API_KEY="sk-some-other-key-123", OPENAI_BASE_URL=api.base_url)
+    assert done.returncode == 2
+    assert "The run failed. GET /fine_tuning/jobs" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "sk-some" not in done.stdout + done.stderr
+
+
+def test_sandbox_stops_on_ctrl_c() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.sandbox.keep"], cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        too_long = threading.Timer(60, process.kill)
+        too_long.start()
+        told = ""
+        for line in process.stdout:
+            told += line
+            if "Ctrl-C stops" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        too_long.cancel()
+    assert process.returncode == 0
+    assert rest.endswith("Stopped.\n")
+    assert re.search(r"export AWS_ENDPOINT_URL=https://127\.0\.0\.1:\d+\n", told)

@@ -1,0 +1,62 @@
+"""The stack runs by itself, one schedule for each source."""
+
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.sandbox.api import SimulatedApi
+from tests.sandbox.aws import EmbeddedAws
+from tests.sandbox.stack import InvocationError, Stack
+from tests.stack.conftest import SOURCES
+
+LONGEST_WAIT_SECONDS = 100
+
+
+def test_each_source_has_a_schedule_with_its_name_and_the_scheduled_time(stack: Stack) -> None:
+    scheduler = stack.aws.client("scheduler")
+    schedules = scheduler.list_schedules(GroupName=stack.outputs["ScheduleGroup"])["Schedules"]
+    inputs = []
+    for schedule in schedules:
+        target = scheduler.get_schedule(GroupName=schedule["GroupName"], Name=schedule["Name"])["Target"]
+        inputs.append(json.loads(target["Input"]))
+        assert target["RetryPolicy"] == {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 900}
+    assert sorted(inputs, key=lambda event: event["source"]) == [
+        {"source": source, "time": "<aws.scheduler.scheduled-time>"} for source in SOURCES
+    ]
+
+
+def test_two_stacks_in_one_account_do_not_clash(aws: EmbeddedAws, stack: Stack, shared_api: SimulatedApi) -> None:
+    other = Stack(aws, "other", {"ScheduleState": "DISABLED", "SecretPrefix": "other/"})
+    other.put_secret("default", json.dumps({"api_key": shared_api.key, "base_url": shared_api.base_url}))
+    assert other.invoke()["bucket"] != stack.outputs["SnapshotBucket"]
+    # Its role is for its own secrets and its own bucket.
+    stack.aws.client("secretsmanager").create_secret(Name="fine-tuning/default", SecretString=shared_api.key)
+    with pytest.raises(InvocationError, match=r"secret other/alpha does not exist|cannot be read"):
+        other.invoke(source="alpha")
+
+
+def test_the_schedules_fire_by_themselves(stack: Stack) -> None:
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+    latest = {f"latest/{source}.tsv" for source in SOURCES}
+    while not latest <= stack.objects().keys() and time.monotonic() < deadline:
+        time.sleep(1)
+    objects = stack.objects()
+    assert latest <= objects.keys()
+    for source in SOURCES:
+        today = f"{datetime.now(UTC):%Y-%m-%d}"
+        dated = [key for key in objects if key.startswith(f"snapshots/source={source}/dt={today}/")]
+        assert dated
+        assert objects[dated[-1]].count(b"\n") == 251
+        assert stack.metrics()["JobCount", frozenset({("service", "tested"), ("Source", source)})][-1] == 250
+
+
+def test_the_key_is_nowhere(stack: Stack, shared_api: SimulatedApi) -> None:
+    with pytest.raises(InvocationError):
+        stack.invoke(source="no-such-source")
+    logs = "\n".join(stack.logs())
+    assert '"source":"alpha"' in logs
+    kept = logs + repr(stack.objects()) + stack.aws.log.read_text()
+    assert shared_api.key not in kept
+    assert shared_api.key[:12] not in kept
