@@ -1,7 +1,7 @@
-"""The run: secret, listing, dated snapshot, metrics, latest, in this order.
+"""The run: secret, listing, dated snapshot, events, metrics, latest, in this order.
 
-`latest` comes last because it makes the next run forget the old state: a run that dies before it is repeated in full
-by the next one. A partial listing is never written or counted.
+`latest` comes last because it makes the next run forget the old state: what a run that dies has not told yet, the next
+one tells. A partial listing is never written, counted or compared.
 """
 
 import time
@@ -9,8 +9,10 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from snapshot import credentials, store, telemetry
+from snapshot import changes, credentials, events, store, table, telemetry
+from snapshot.changes import Changes
 from snapshot.errors import ApiError
+from snapshot.events import Origin
 from snapshot.listing import Listing, list_jobs
 from snapshot.measures import measure
 from snapshot.settings import Run, Settings
@@ -30,7 +32,7 @@ def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
         settings = Settings.from_environment()
         run = Run.parse(event)
         logger.append_keys(source=run.source, snapshot_time=run.timestamp)
-        summary = _take_snapshot(settings, run, deadline)
+        summary = _take_snapshot(settings, run, deadline, context.invoked_function_arn)
     except Exception:
         # Lambda tells the error too, but without the source.
         logger.exception("No snapshot was taken")
@@ -39,7 +41,7 @@ def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     return summary
 
 
-def _take_snapshot(settings: Settings, run: Run, deadline: float) -> dict[str, Any]:
+def _take_snapshot(settings: Settings, run: Run, deadline: float, function_arn: str) -> dict[str, Any]:
     previous = store.read_latest(settings.bucket, run.source)
     if previous and previous.time and run.time < previous.time:
         return {
@@ -51,16 +53,19 @@ def _take_snapshot(settings: Settings, run: Run, deadline: float) -> dict[str, A
     with Transport(credentials.fetch(settings, run.source), deadline) as transport:
         listing = _list_jobs(settings, run, transport, previous)
     measures = measure(listing.lines, run.time, listing.models)
-    snapshot = Snapshot.of(run, listing.lines, transport.credentials.view)
+    view = transport.credentials.view
+    difference = _changes(previous, listing.lines, view)
+    snapshot = Snapshot.of(run, listing.lines, view)
     key = store.write_dated(settings.bucket, run, snapshot)
-    telemetry.emit(run, measures)
+    events.put(Origin(run.source, key, function_arn, settings.event_bus), difference)
+    telemetry.emit(run, measures, difference.counts())
     store.write_latest(settings.bucket, run, snapshot, previous.etag if previous else None)
     return {
         "source": run.source,
         "snapshot_time": run.timestamp,
         "job_count": measures.job_count,
         "jobs_by_status": measures.by_status,
-        "changes": {},
+        "changes": difference.counts(),
         "bucket": settings.bucket,
         "key": key,
         "full_listing": listing.full,
@@ -78,3 +83,13 @@ def _list_jobs(settings: Settings, run: Run, transport: Transport, previous: Lat
     logger.warning("The API refused the key; reading the secret again, in case it was rotated")
     transport.credentials = credentials.fetch(settings, run.source, past_cache=True)
     return list_jobs(transport, lines)
+
+
+def _changes(previous: Latest | None, lines: list[bytes], view: str) -> Changes:
+    """What the run has to tell: nothing on the first snapshot of an account, for then everything would be new."""
+    if previous is None or previous.lines is None:
+        return Changes()
+    if previous.view != view and {*map(table.job_id, previous.lines)}.isdisjoint(map(table.job_id, lines)):
+        logger.warning("The key now shows another account, without any job of the one before; starting afresh")
+        return Changes()
+    return changes.between(previous.lines, lines)

@@ -7,9 +7,10 @@ from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from snapshot.answers import Reply
 from snapshot.errors import ApiError
 from snapshot.job import format_time, is_time
-from snapshot.transport import CONNECTIONS, Reply, Transport
+from snapshot.transport import CONNECTIONS, Transport
 
 PAGE_SIZE = 100
 _EVENTS_SECONDS = 60  # for all events together: they refine one column, and are not worth the whole invocation

@@ -33,6 +33,11 @@ class Job(NamedTuple):
     training_file: str
     metadata: str
 
+    @property
+    def base_model(self) -> str:
+        """The model at the bottom: of `ft:BASE:…`, which can be fine-tuned further, BASE."""
+        return self.model.split(":")[1] if self.model.startswith("ft:") else self.model
+
 
 def parse(payload: Any) -> Job:
     """Check a job object of `GET /fine_tuning/jobs`; raises FieldError naming field and expectation.

@@ -89,8 +89,7 @@ def _completed(job: Job, line: bytes | None, models: Mapping[str, str | None]) -
 
 def _shutdown_date(job: Job, models: Mapping[str, str | None]) -> str | None:
     """The announced end of a job's model, else of its base; empty if none is announced, None if nobody says."""
-    base = job.model.split(":")[1] if job.model.startswith("ft:") else job.model
-    told = [end for end in (models.get(job.fine_tuned_model), models.get(base)) if end is not None]
+    told = [end for end in map(models.get, (job.fine_tuned_model, job.base_model)) if end is not None]
     return next(filter(None, told), "") if told else None
 
 

@@ -23,6 +23,7 @@ class Settings(NamedTuple):
     bucket: str
     secret_prefix: str
     base_url: str
+    event_bus: str
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -33,7 +34,12 @@ class Settings(NamedTuple):
         base_url = os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
         if (problem := base_url_problem(base_url)) is not None:
             raise SettingsError(f"The environment variable OPENAI_BASE_URL {problem}")
-        return cls(bucket, os.environ.get("SECRET_PREFIX", "fine-tuning/"), base_url.rstrip("/"))
+        return cls(
+            bucket,
+            os.environ.get("SECRET_PREFIX", "fine-tuning/"),
+            base_url.rstrip("/"),
+            os.environ.get("EVENT_BUS_NAME", "default"),
+        )
 
 
 class Run(NamedTuple):

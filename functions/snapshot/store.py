@@ -23,10 +23,11 @@ _CONDITION_REFUSED = (404, 409, 412)  # of a conditional PutObject: gone, at the
 
 
 class Latest(NamedTuple):
-    """The snapshot before: its ETag, its run's time (None if not told) and its lines (None if unreadable)."""
+    """The snapshot before: its ETag, its run's time (None if not told), view, and lines (None if unreadable)."""
 
     etag: str
     time: datetime | None
+    view: str
     lines: list[bytes] | None
 
 
@@ -59,7 +60,8 @@ def read_latest(bucket: str, source: str) -> Latest | None:
     except ValueError as error:
         logger.warning("The previous snapshot cannot be read; starting afresh", extra={"key": key, "cause": str(error)})
         lines = None
-    return Latest(answer["ETag"], _snapshot_time(answer["Metadata"]), lines)
+    metadata = answer["Metadata"]
+    return Latest(answer["ETag"], _snapshot_time(metadata), metadata.get("view", ""), lines)
 
 
 def write_dated(bucket: str, run: Run, snapshot: Snapshot) -> str:

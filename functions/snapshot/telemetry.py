@@ -12,12 +12,13 @@ logger = Logger()
 Metric = tuple[str, MetricUnit, float]
 
 
-def emit(run: Run, measures: Measures) -> None:
+def emit(run: Run, measures: Measures, changes: dict[str, int]) -> None:
     """Write all metrics of a run that succeeded to standard output, as lines of CloudWatch's embedded metric format."""
     metrics: list[Metric] = [
         ("JobCount", MetricUnit.Count, measures.job_count),
         ("OldestActiveJobAge", MetricUnit.Seconds, measures.oldest_active_age),
     ]
+    metrics += [(name, MetricUnit.Count, count) for name, count in changes.items()]
     if measures.days_to_shutdown is not None:
         metrics.append(("DaysToModelShutdown", MetricUnit.Count, measures.days_to_shutdown))
     _flush(run, {}, metrics)

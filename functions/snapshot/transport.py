@@ -1,22 +1,17 @@
-"""One GET after another over a session: retries, the run's deadline, and errors that never show the key."""
+"""One GET after another over a session, with retries, within the run's time."""
 
-import json
 import random
-import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
 
 import requests
 import urllib3
 
-from snapshot import __version__
+from snapshot import __version__, answers
+from snapshot.answers import FailedAttemptError, Reply
 from snapshot.credentials import Credentials
 from snapshot.errors import ApiError, OutOfTimeError
-from snapshot.job import clean
 
 ATTEMPTS = 7  # with the waits below about 30 s of trouble are sat out
 CONNECTIONS = 8
@@ -25,30 +20,6 @@ _READ_SECONDS = 30
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 60
 _LARGEST_BODY = 16 << 20  # bytes; a page of 100 jobs has some 200 KiB
-_RETRIED = {408, 409, 429, 500, 502, 503, 504}
-_ADVICE = {
-    401: " Put a valid key into the source's secret with `make secret`.",
-    403: " Give the key the permission that the message names (for the list of jobs: api.fine_tuning.jobs.read).",
-    404: " Is the base_url right? It must end where the API's paths begin, like https://api.openai.com/v1.",
-}
-# What an API echoes of a key: its beginning, stars, its end.
-_MASKED = re.compile(r"\S*\*{2,}\S*|\bsk-\S+")
-
-
-class Reply(NamedTuple):
-    """The JSON object of an answer; `label` names request and answer in error messages."""
-
-    label: str
-    body: dict[str, Any]
-
-
-class _FailedAttemptError(Exception):
-    """An attempt that another one may mend."""
-
-    def __init__(self, reason: str, status: int | None = None, retry_after: float | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.retry_after = retry_after
 
 
 class Transport:
@@ -90,7 +61,7 @@ class Transport:
         for attempt in range(1, attempts + 1):
             try:
                 return self._attempt(label, path, params, deadline)
-            except _FailedAttemptError as failure:
+            except FailedAttemptError as failure:
                 reason = failure
             if attempt < attempts:
                 wait = _wait_seconds(attempt, reason.retry_after)
@@ -107,6 +78,7 @@ class Transport:
             raise OutOfTimeError(f"{label}: the invocation's time is used up; nothing was written.")
         with self._lock:
             self.requests_made += 1
+        key = self.credentials.api_key
         try:
             with self._session.get(
                 self.credentials.base_url + path,
@@ -115,57 +87,13 @@ class Transport:
                 allow_redirects=False,  # the key must not travel to another host
                 stream=True,
             ) as response:
-                label += _request_id(response)
                 content = b"".join(_chunks(response, label, deadline))
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-            raise _FailedAttemptError(f"{type(error).__name__}: {self._redacted(str(error))}.") from None
+            raise FailedAttemptError(f"{type(error).__name__}: {answers.redacted(str(error), key)}.") from None
         except (requests.RequestException, ValueError) as error:
-            raise ApiError(f"{label}: {type(error).__name__}: {self._redacted(str(error))}") from None
-        if response.status_code != 200:
-            self._refuse(label, response, content)
-        return Reply(label, self._object(label, content))
-
-    def _object(self, label: str, content: bytes) -> dict[str, Any]:
-        try:
-            body = json.loads(content)
-        except (ValueError, RecursionError):
-            start = self._redacted(content[:60].decode("utf-8", "replace"))
-            raise _FailedAttemptError(
-                f"the answer is not JSON (its {len(content)} bytes begin with {start!r}).", 200
-            ) from None
-        if not isinstance(body, dict):
-            raise ApiError(f"{label}: the answer is JSON, but not an object. Is the base_url right?", 200)
-        if isinstance(body.get("error"), dict):
-            raise ApiError(f"{label}: the answer is an error in spite of status 200: {self._error(content)}", 200)
-        return body
-
-    def _refuse(self, label: str, response: requests.Response, content: bytes) -> None:
-        status = response.status_code
-        if 300 <= status < 400:
-            raise ApiError(
-                f"{label}: redirected (status {status}), which is not followed because the key would travel along. "
-                "Put the final address into the secret's base_url.",
-                status,
-            )
-        reason = f"status {status}: {self._error(content)}"
-        if status in _RETRIED:
-            raise _FailedAttemptError(reason, status, _retry_after_seconds(response.headers.get("Retry-After")))
-        raise ApiError(f"{label}: {reason}{_ADVICE.get(status, '')}", status)
-
-    def _error(self, content: bytes) -> str:
-        """What the body of an error says: code and message, as far as it has them."""
-        try:
-            error = json.loads(content)["error"]
-            parts = [error.get("code"), error.get("message")] if isinstance(error, dict) else [error]
-            text = ": ".join(str(part) for part in parts if part)
-        except (ValueError, RecursionError, LookupError, TypeError):
-            text = content[:200].decode("utf-8", "replace")
-        return self._redacted(text) or "no message."
-
-    def _redacted(self, text: str) -> str:
-        key = self.credentials.api_key
-        text = _MASKED.sub("[redacted]", clean(text.replace(key, "[redacted]")))
-        return text if len(text) <= 400 else text[:400] + "…"
+            # `from None`: requests shows the headers that it refuses.
+            raise ApiError(f"{label}: {type(error).__name__}: {answers.redacted(str(error), key)}") from None
+        return answers.read(label, response, content, key)
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         # As requests' `auth`: it would let a .netrc file replace a header of the session.
@@ -189,28 +117,8 @@ def _chunks(response: requests.Response, label: str, deadline: float) -> Iterato
         yield chunk
 
 
-def _request_id(response: requests.Response) -> str:
-    request_id = clean(response.headers.get("x-request-id", ""))[:100]
-    return f" (request id {request_id})" if request_id else ""
-
-
 def _wait_seconds(attempt: int, retry_after: float | None) -> float:
     if retry_after is not None:
         return min(retry_after, _LONGEST_WAIT_SECONDS)
-    return min(_FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1), _LONGEST_WAIT_SECONDS) * random.uniform(0.5, 1)  # noqa: S311 - spreads load, no secret
-
-
-def _retry_after_seconds(value: str | None) -> float | None:
-    """Seconds from a Retry-After header, which holds seconds or a date; None if it holds neither."""
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value)) if value.strip().isdigit() else max(0.0, _seconds_until(value))
-    except ValueError:
-        return None
-
-
-def _seconds_until(http_date: str) -> float:
-    then = parsedate_to_datetime(http_date)
-    left: timedelta = then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)
-    return left.total_seconds()
+    longest = min(_FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1), _LONGEST_WAIT_SECONDS)
+    return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads load, no secret

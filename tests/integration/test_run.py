@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from snapshot.changes import Changes
 from snapshot.errors import ApiError, EventError, SecretError, SnapshotError
 
 from tests.integration.conftest import Deployment
@@ -44,7 +45,7 @@ def test_metric_rows_summary_and_metadata_agree(cap: int, deployment: Deployment
         "source": "team-a",
         "snapshot_time": time,
         "job_count": 250,
-        "changes": {},
+        "changes": Changes().counts(),
         "bucket": deployment.bucket,
         "key": key,
         "full_listing": True,

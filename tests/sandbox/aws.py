@@ -32,11 +32,13 @@ class EmbeddedAws:
         folder = Path(self._folder.name)
         self.certificate = folder / "authority.pem"
         self.log = folder / "ministack.log"
+        self._clock = folder / "clock"
+        self._ahead = 0.0
         _write_certificates(folder, self.certificate)
         with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("wb") as log:
             self.port = listener.getsockname()[1]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.sandbox.server", str(listener.fileno())],
+                [sys.executable, "-m", "tests.sandbox.server", str(listener.fileno()), str(self._clock)],
                 cwd=ROOT,
                 env=self._server_environment(folder),
                 pass_fds=[listener.fileno()],
@@ -72,6 +74,11 @@ class EmbeddedAws:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,
         }
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for CloudWatch: for its alarms, and for the metrics that come from now on."""
+        self._ahead += seconds
+        self._clock.write_text(str(self._ahead))
 
     def client(self, service: str, **credentials: str) -> Any:
         """A boto3 client of the root's, or of other credentials."""

@@ -18,7 +18,9 @@ def main() -> None:
     """Keep everything up until interrupted."""
     print("Starting and deploying …", flush=True)
     with contextlib.suppress(KeyboardInterrupt), EmbeddedAws() as aws, SimulatedApi() as api:
-        stack = Stack(aws, "fine-tuning-snapshots", {"ScheduleExpression": "rate(1 minute)"})
+        stack = Stack(
+            aws, "fine-tuning-snapshots", {"ScheduleExpression": "rate(1 minute)", "SecretPrefix": "fine-tuning/"}
+        )
         stack.put_secret("default", json.dumps({"api_key": api.key, "base_url": api.base_url}))
         print("An AWS account is up, with the stack fine-tuning-snapshots in it. To use it in another terminal:\n")
         for name, value in aws.environment.items():

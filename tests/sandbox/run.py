@@ -1,4 +1,4 @@
-"""`make run`: deploy the stack into the embedded AWS, take a snapshot and show what it brought."""
+"""`make run`: deploy the stack into the embedded AWS, take a snapshot, and a second one after some changes."""
 
 import json
 import os
@@ -9,13 +9,16 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from tests.sandbox import queues, story
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT, EmbeddedAws
 from tests.sandbox.stack import InvocationError, Stack
 
 ROWS_SHOWN = 8
+_ALARM_SECONDS = 1.5  # within which the embedded AWS looks at its alarms
 COLUMNS_SHOWN = {"created_at": 16, "status": 9, "id": 30, "model": 10}  # with their least width, for 80 characters
 
 console = Console(highlight=False)
@@ -27,16 +30,23 @@ def main() -> int:
         with _step("Starting an AWS on this machine"):
             aws = closing.enter_context(EmbeddedAws())
         with _step("Deploying the stack from template.yaml"):
-            stack = Stack(aws, "fine-tuning-snapshots", {"ScheduleState": "DISABLED"})
-        secret = _own_secret() or _simulated_secret(closing.enter_context(SimulatedApi()))
+            stack = Stack(aws, "fine-tuning-snapshots", {"ScheduleState": "DISABLED", "SecretPrefix": "fine-tuning/"})
+        secret = _own_secret()
+        api = None if secret else closing.enter_context(SimulatedApi())
+        if api:
+            console.print("[dim]OPENAI_API_KEY is not set: listing simulated jobs.[/]")
+            story.begin(api)
+            secret = {"api_key": api.key, "base_url": api.base_url}
         stack.put_secret("default", json.dumps(secret))
         try:
             with _step(f"Listing the fine-tuning jobs of {secret['base_url']}"):
                 summary = stack.invoke(source="default")
         except InvocationError as error:
-            console.print(f"[red]The run failed.[/] {error}", soft_wrap=True)
+            console.print("[red]The run failed.[/]", escape(str(error)), soft_wrap=True)
             return 1
         _show(stack, summary)
+        if api:
+            _second_act(stack, api)
     return 0
 
 
@@ -47,11 +57,6 @@ def _own_secret() -> dict[str, str] | None:
     names = {"organization": "OPENAI_ORG_ID", "project": "OPENAI_PROJECT_ID"}
     own = {field: os.environ[name] for field, name in names.items() if os.environ.get(name)}
     return {"api_key": key, "base_url": os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"} | own
-
-
-def _simulated_secret(api: SimulatedApi) -> dict[str, str]:
-    console.print("[dim]OPENAI_API_KEY is not set: listing simulated jobs.[/]")
-    return {"api_key": api.key, "base_url": api.base_url}
 
 
 @contextmanager
@@ -87,6 +92,33 @@ def _show(stack: Stack, summary: dict[str, Any]) -> None:
     copy.write_bytes(body)
     console.print(f"\n[bold]Snapshot[/] s3://{summary['bucket']}/{summary['key']}", soft_wrap=True)
     console.print(f"[bold]Copy[/]     {copy.relative_to(ROOT)}", soft_wrap=True)
+
+
+def _second_act(stack: Stack, api: SimulatedApi) -> None:
+    messages = queues.of_topic(stack.aws, stack.outputs["Topic"])
+    events = queues.of_bus(stack.aws)
+    console.print()
+    with _step("Letting a job fail, one succeed, two begin and a shutdown be announced"):
+        story.go_on(api)
+    with _step("Listing the jobs again"):
+        summary = stack.invoke(source="default")
+        time.sleep(_ALARM_SECONDS)
+    counts = [f"{name} {count}" for name, count in summary["changes"].items() if count]
+    console.print("\n[bold]Changes[/]", ", ".join(counts))
+    console.print("\n[bold]Events[/] on the default bus")
+    for event in events.receive():
+        detail = event["detail"]
+        if "job_id" in detail:
+            what = f"{detail['job_id']}: {detail['previous_status'] or 'new'} → {detail['status']}"
+        else:
+            what = f"{detail['model']}: {detail['shutdown_date']}"
+        console.print(f"  {event['detail-type']}\n    {what}")
+    console.print("\n[bold]Messages[/] to the topic, for e-mail, chat or a pager")
+    for message in messages.receive():
+        if not message["Message"].startswith("{"):  # an alarm's are JSON
+            console.print(" ", escape(message["Message"].strip('"')), soft_wrap=True)
+    ringing = [name for name, alarm in stack.alarms().items() if alarm["StateValue"] == "ALARM"]
+    console.print("\n[bold]Alarms[/]", ", ".join(sorted(ringing)))
 
 
 if __name__ == "__main__":

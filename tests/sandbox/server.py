@@ -1,7 +1,7 @@
 """The embedded AWS's process: MiniStack on a socket that it inherits, with the gaps closed that the tests need.
 
-Started by tests/sandbox/aws.py with the socket's file descriptor; ends when its standard input does, so that it
-never outlives its parent.
+Started by tests/sandbox/aws.py with the socket's file descriptor and the file that sets CloudWatch's clock; ends when
+its standard input does, so that it never outlives its parent.
 """
 
 import asyncio
@@ -9,13 +9,20 @@ import json
 import os
 import sys
 import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
-from ministack.core import tls
+from ministack.core import iam_actions, tls
 from ministack.services import cloudwatch, cloudwatch_logs
+
+from tests.sandbox import alarms
+
+_TICK_SECONDS = 0.5
 
 
 def metrics_from_logs() -> None:
@@ -43,14 +50,67 @@ def _extract(message: str) -> None:
                 values = line[metric["Name"]]
                 for value in values if isinstance(values, list) else [values]:
                     cloudwatch._store_datum(
-                        directive["Namespace"], metric["Name"], dimensions, line["_aws"]["Timestamp"] / 1000,
+                        directive["Namespace"], metric["Name"], dimensions, cloudwatch.time.time(),
                         metric.get("Unit", "None"), value, None, None, None,
                     )  # fmt: skip
 
 
+def clock_that_can_be_set(file: Path) -> None:
+    """Put CloudWatch's clock ahead by the seconds in a file, so that hours without data need not be waited for."""
+    cloudwatch.time = SimpleNamespace(time=lambda: time.time() + _ahead(file))
+
+
+def _ahead(file: Path) -> float:
+    try:
+        return float(file.read_text())
+    except (FileNotFoundError, ValueError):  # not set, or being written
+        return 0.0
+
+
+def alarms_that_look_at_dimensions() -> None:
+    """Evaluate the alarms every second, with their dimensions, periods and treatment of missing data."""
+    cloudwatch._evaluate_all_alarms = lambda: None
+
+    def tick() -> None:
+        while True:
+            time.sleep(_TICK_SECONDS)
+            for alarm in list(cloudwatch._alarms.values()):
+                _evaluate(alarm)
+
+    threading.Thread(target=tick, daemon=True).start()
+
+
+def _evaluate(alarm: dict[str, Any]) -> None:
+    dimensions = {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
+    points = cloudwatch._metrics.get((alarm["Namespace"], alarm["MetricName"], cloudwatch._dims_key(dimensions)), [])
+    values = [(point["Timestamp"], point["Value"]) for point in points]
+    before, now = alarm["StateValue"], alarms.state(alarm, values, cloudwatch.time.time())
+    if now != before:
+        reason = f"{alarm['Statistic']} of {alarm['MetricName']} {alarm['ComparisonOperator']} {alarm['Threshold']}"
+        alarm |= {"StateValue": now, "StateReason": reason, "StateUpdatedTimestamp": int(time.time())}
+        cloudwatch._record_history(alarm["AlarmName"], before, now, reason)
+        cloudwatch._dispatch_alarm_actions(alarm, before, now, reason)
+
+
+def sources_of_events_in_policies() -> None:
+    """Let policies ask for `events:source` of PutEvents, which MiniStack does not know."""
+    context_of = iam_actions.request_tag_context
+
+    def with_sources(service: str, action: str, body: bytes, *rest: Any) -> dict[str, Any]:
+        context: dict[str, Any] = context_of(service, action, body, *rest)
+        if action == "events:PutEvents":
+            context["events:source"] = [entry.get("Source") for entry in json.loads(body)["Entries"]]
+        return context
+
+    iam_actions.request_tag_context = with_sources
+
+
 def main() -> None:
     """Serve until standard input ends."""
+    clock_that_can_be_set(Path(sys.argv[2]))
     metrics_from_logs()
+    alarms_that_look_at_dimensions()
+    sources_of_events_in_policies()
     config = Config()
     config.bind = [f"fd://{sys.argv[1]}"]
     config.certfile, config.keyfile = tls.resolve_tls_material()

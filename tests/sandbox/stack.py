@@ -22,7 +22,8 @@ class Stack:
     def __init__(self, aws: EmbeddedAws, name: str, parameters: Mapping[str, str]) -> None:
         self.aws = aws
         self.name = name
-        self.parameters = dict(parameters)
+        # Secrets are the account's, not the stack's: a prefix of its own keeps it from another's.
+        self.parameters = {"SecretPrefix": f"{name}/"} | dict(parameters)
         self._deploy()
 
     def update(self, **parameters: str) -> None:
@@ -33,7 +34,7 @@ class Stack:
     def put_secret(self, source: str, value: str) -> None:
         """Create or replace the secret of a source."""
         secrets = self.aws.client("secretsmanager")
-        name = self.parameters.get("SecretPrefix", "fine-tuning/") + source
+        name = self.parameters["SecretPrefix"] + source
         try:
             secrets.create_secret(Name=name, SecretString=value)
         except secrets.exceptions.ResourceExistsException:
@@ -73,13 +74,29 @@ class Stack:
                         values.setdefault((metric["Name"], dimensions), []).extend(line[metric["Name"]])
         return values
 
+    def physical_ids(self, resource_type: str) -> dict[str, str]:
+        """The stack's resources of a type: logical id to the name that AWS gave."""
+        pages = self.aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
+        return {
+            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+            for page in pages
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceType"] == resource_type
+        }
+
+    def alarms(self) -> dict[str, dict[str, Any]]:
+        """The stack's alarms as CloudWatch describes them now, by logical id."""
+        names = self.physical_ids("AWS::CloudWatch::Alarm")
+        described = self.aws.client("cloudwatch").describe_alarms(AlarmNames=list(names.values()))["MetricAlarms"]
+        by_name = {alarm["AlarmName"]: alarm for alarm in described}
+        return {logical_id: by_name[name] for logical_id, name in names.items()}
+
     def _deploy(self) -> None:
         if not BUILT_TEMPLATE.exists():
             raise RuntimeError("Nothing is built: run `make build` first.")
         overrides = [f'{name}="{value}"' for name, value in self.parameters.items()]
         done = subprocess.run(
-            [SAM, "deploy", "--stack-name", self.name, "--no-confirm-changeset", "--no-fail-on-empty-changeset"]
-            + (["--parameter-overrides", *overrides] if overrides else []),
+            [SAM, "deploy", "--stack-name", self.name, "--no-confirm-changeset", "--parameter-overrides", *overrides],
             cwd=ROOT,
             env=sam_environment(self.aws),
             capture_output=True,
@@ -90,12 +107,6 @@ class Stack:
             raise RuntimeError(f"sam deploy failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
         stack = self.aws.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-
-    def physical_ids(self, resource_type: str) -> list[str]:
-        """Names that AWS gave to the stack's resources of a type."""
-        pages = self.aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
-        resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
-        return [entry["PhysicalResourceId"] for entry in resources if entry["ResourceType"] == resource_type]
 
 
 def sam_environment(aws: EmbeddedAws) -> dict[str, str]:

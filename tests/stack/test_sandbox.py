@@ -28,14 +28,19 @@ def test_run_shows_what_the_snapshot_brought() -> None:
     done = make_run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "listing simulated jobs" in done.stdout
-    assert re.search(r"\n250 jobs: .*running, \d+ succeeded, \d+ failed, \d+ cancelled\n", done.stdout)
-    assert re.search(r"JobCount +250\n", done.stdout)
+    assert re.search(r"\n251 jobs: 2 running, \d+ succeeded, \d+ failed, \d+ cancelled\n", done.stdout)
+    assert re.search(r"JobCount +251\n", done.stdout)
     copy = re.search(r"Copy +(snapshots/\S+\.tsv)\n", done.stdout)
     assert copy
     rows = (ROOT / copy[1]).read_text().splitlines()
-    assert len(rows) == 251
+    assert len(rows) == 252
     assert rows[1].split("\t")[4] in done.stdout
-    assert max(map(len, done.stdout.splitlines()[:-2])) <= 80
+    assert "Changes JobCountChange 2, JobsCreated 2, JobsSucceeded 1, JobsFailed 1\n" in done.stdout
+    assert re.search(r": running → failed\n", done.stdout)
+    assert re.search(r"\n  Fine-tuning job ftjob-\w+ of the source default: failed \|", done.stdout)
+    assert "\nAlarms JobCountChangeddefault, JobsFaileddefault, ModelShutdownNeardefault\n" in done.stdout
+    wide = [line for line in done.stdout.splitlines() if len(line) > 80]
+    assert all("s3://" in line for line in wide)  # what is to be copied is not broken
 
 
 def test_run_lists_the_jobs_behind_ones_own_key(api: SimulatedApi) -> None:

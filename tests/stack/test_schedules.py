@@ -28,11 +28,10 @@ def test_each_source_has_a_schedule_with_its_name_and_the_scheduled_time(stack: 
 
 
 def test_two_stacks_in_one_account_do_not_clash(aws: EmbeddedAws, stack: Stack, shared_api: SimulatedApi) -> None:
-    other = Stack(aws, "other", {"ScheduleState": "DISABLED", "SecretPrefix": "other/"})
+    other = Stack(aws, "other", {"ScheduleState": "DISABLED"})
     other.put_secret("default", json.dumps({"api_key": shared_api.key, "base_url": shared_api.base_url}))
     assert other.invoke()["bucket"] != stack.outputs["SnapshotBucket"]
     # Its role is for its own secrets and its own bucket.
-    stack.aws.client("secretsmanager").create_secret(Name="fine-tuning/default", SecretString=shared_api.key)
     with pytest.raises(InvocationError, match=r"secret other/alpha does not exist|cannot be read"):
         other.invoke(source="alpha")
 

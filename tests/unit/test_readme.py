@@ -1,10 +1,13 @@
 """The README's tables are those of the code and the template."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import yaml
+from snapshot import events
+from snapshot.changes import Changes, JobChange, ShutdownChange
 from snapshot.job import Job
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +48,7 @@ def table(*header: str) -> list[list[str]]:
 
 def test_parameters() -> None:
     parameters = {
-        f"`{name}`": (f"`{parameter['Default']}`", parameter["Description"])
+        f"`{name}`": (f"`{parameter['Default']}`" if parameter["Default"] != "" else "", parameter["Description"])
         for name, parameter in TEMPLATE["Parameters"].items()
     }
     assert {name: (default, what) for name, default, what in table("parameter", "default", "what")} == parameters
@@ -69,8 +72,41 @@ def test_columns() -> None:
 
 def test_metrics() -> None:
     code = (ROOT / "functions/snapshot/telemetry.py").read_text()
-    emitted = re.findall(r'"(\w+)", MetricUnit\.(\w+)', code)
-    assert {(name.strip("`"), unit) for name, unit, _ in table("metric", "unit", "what")} == set(emitted)
+    emitted = {*re.findall(r'"(\w+)", MetricUnit\.(\w+)', code)} | {(name, "Count") for name in Changes().counts()}
+    assert {(name.strip("`"), unit) for name, unit, _ in table("metric", "unit", "what")} == emitted
+
+
+def test_alarms() -> None:
+    (_, _, of_a_source), *_ = [value for key, value in TEMPLATE["Resources"].items() if key == "Fn::ForEach::Alarms"]
+    alarms = {name.removesuffix("&{Source}"): alarm["Properties"] for name, alarm in of_a_source.items()}
+    alarms["SnapshotErrors"] = TEMPLATE["Resources"]["SnapshotErrors"]["Properties"]
+    rows = {name.strip("`"): when for name, when, _ in table("alarm", "rings when", "what to do")}
+    assert rows.keys() == alarms.keys()
+    for name, when in rows.items():
+        parameters = {str(alarms[name][key]) for key in ("Threshold", "EvaluationPeriods")} & TEMPLATE[
+            "Parameters"
+        ].keys()
+        assert set(re.findall(r"`(\w+)`", when)) == parameters
+
+
+def test_events() -> None:
+    rows = {
+        kind.strip("`"): re.findall(r"`(\w+)`", detail) for kind, _, detail in table("detail type", "when", "detail")
+    }
+    samples = [json.loads(path.read_text()) for path in (ROOT / "events/emitted").glob("*.json")]
+    assert {sample["detail-type"]: list(sample["detail"]) for sample in samples} == rows
+    job = JobChange(Job(*[""] * len(Job._fields)), "failed", None)
+    shutdown = ShutdownChange("", "", "", [])
+    origin = events.Origin("", "", "", "")
+    assert rows == {
+        events.JOB_CHANGED: list(events._job_detail(origin, job)),
+        events.SHUTDOWN_ANNOUNCED: list(events._shutdown_detail(origin, shutdown)),
+    }
+    assert {sample["source"] for sample in samples} == {events.SOURCE}
+
+
+def test_no_topic_or_alarm_uses_a_key_that_would_silence_it() -> None:
+    assert not re.search(r"KmsMasterKeyId: *alias/aws", (ROOT / "template.yaml").read_text())
 
 
 def test_make_targets_exist() -> None:

@@ -108,7 +108,7 @@ def test_bad_base_urls_are_not_shown(url: str, problem: str) -> None:
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SNAPSHOT_BUCKET", "b")
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    assert Settings.from_environment() == Settings("b", "fine-tuning/", "https://api.openai.com/v1")
+    assert Settings.from_environment() == Settings("b", "fine-tuning/", "https://api.openai.com/v1", "default")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://example.com/v1")
     with pytest.raises(SettingsError, match="OPENAI_BASE_URL must begin with https"):
         Settings.from_environment()

@@ -19,7 +19,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_metric_has_its_dimensions(days: int | None, capsys: pytest.CaptureFixture[str]) -> None:
     run = Run("team-a", datetime(2026, 1, 31, 12, tzinfo=UTC), full=False)
     for _ in range(2):  # nothing of one run is left for the next
-        telemetry.emit(run, Measures(3, {"running": 2, "other": 1}, 60.0, days))
+        telemetry.emit(run, Measures(3, {"running": 2, "other": 1}, 60.0, days), {"JobsFailed": 2})
         found = {}
         for text in capsys.readouterr().out.splitlines():
             line = json.loads(text)
@@ -33,6 +33,7 @@ def test_every_metric_has_its_dimensions(days: int | None, capsys: pytest.Captur
                 found[metric["Name"], metric["Unit"], dimensions] = line[metric["Name"]]
         expected = {
             ("JobCount", "Count", "Source=team-a,service=stack"): [3.0],
+            ("JobsFailed", "Count", "Source=team-a,service=stack"): [2.0],
             ("OldestActiveJobAge", "Seconds", "Source=team-a,service=stack"): [60.0],
             ("JobCount", "Count", "Source=team-a,Status=running,service=stack"): [2.0],
             ("JobCount", "Count", "Source=team-a,Status=other,service=stack"): [1.0],

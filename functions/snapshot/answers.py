@@ -1,0 +1,109 @@
+"""What an answer of the API is worth: its JSON, or why it cannot be used, told without the key."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+import requests
+
+from snapshot.errors import ApiError
+from snapshot.job import clean
+
+_MOST_CHARACTERS = 400  # of somebody else's text in a message of ours
+_RETRIED = {408, 409, 429, 500, 502, 503, 504}
+_ADVICE = {
+    401: " Put a valid key into the source's secret with `make secret`.",
+    403: " Give the key the permission that the message names (for the list of jobs: api.fine_tuning.jobs.read).",
+    404: " Is the base_url right? It must end where the API's paths begin, like https://api.openai.com/v1.",
+}
+# What an API echoes of a key: its beginning, stars, its end.
+_MASKED = re.compile(r"\S*\*{2,}\S*|\bsk-\S+")
+
+
+class Reply(NamedTuple):
+    """The JSON object of an answer; `label` names request and answer in error messages."""
+
+    label: str
+    body: dict[str, Any]
+
+
+class FailedAttemptError(Exception):
+    """An attempt that another one may mend, if need be after `retry_after` seconds."""
+
+    def __init__(self, reason: str, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.retry_after = retry_after
+
+
+def read(label: str, response: requests.Response, content: bytes, key: str) -> Reply:
+    """The reply in an answer; raises FailedAttemptError or ApiError, whose texts do not hold the `key`."""
+    label += request_id(response)
+    status = response.status_code
+    if status == 200:
+        return Reply(label, _object(label, content, key))
+    if 300 <= status < 400:
+        raise ApiError(
+            f"{label}: redirected (status {status}), which is not followed because the key would travel along. "
+            "Put the final address into the secret's base_url.",
+            status,
+        )
+    reason = f"status {status}: {_error(content, key)}"
+    if status in _RETRIED:
+        raise FailedAttemptError(reason, status, retry_after_seconds(response.headers.get("Retry-After")))
+    raise ApiError(f"{label}: {reason}{_ADVICE.get(status, '')}", status)
+
+
+def redacted(text: str, key: str) -> str:
+    """Somebody else's text in one short line, without the key or what looks like one."""
+    text = _MASKED.sub("[redacted]", clean(text.replace(key, "[redacted]")))
+    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "…"
+
+
+def request_id(response: requests.Response) -> str:
+    """The API's own name of an answer, for its support, as a part of a label; empty if it gives none."""
+    value = clean(response.headers.get("x-request-id", ""))[:100]
+    return f" (request id {value})" if value else ""
+
+
+def retry_after_seconds(value: str | None) -> float | None:
+    """Seconds from a Retry-After header, which holds seconds or a date; None if it holds neither."""
+    if value is None:
+        return None
+    try:
+        return float(value) if value.strip().isdecimal() else max(0.0, _seconds_until(value))
+    except ValueError:
+        return None
+
+
+def _seconds_until(http_date: str) -> float:
+    then = parsedate_to_datetime(http_date)
+    left: timedelta = then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)
+    return left.total_seconds()
+
+
+def _object(label: str, content: bytes, key: str) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        start = redacted(content[:60].decode("utf-8", "replace"), key)
+        reason = f"the answer is not JSON (its {len(content)} bytes begin with {start!r})."
+        raise FailedAttemptError(reason, 200) from None
+    if not isinstance(body, dict):
+        raise ApiError(f"{label}: the answer is JSON, but not an object. Is the base_url right?", 200)
+    if isinstance(body.get("error"), dict):
+        raise ApiError(f"{label}: the answer is an error in spite of status 200: {_error(content, key)}", 200)
+    return body
+
+
+def _error(content: bytes, key: str) -> str:
+    """What the body of an error says: code and message, as far as it has them."""
+    try:
+        error = json.loads(content)["error"]
+        parts = [error.get("code"), error.get("message")] if isinstance(error, dict) else [error]
+        text = ": ".join(str(part) for part in parts if part)
+    except (ValueError, RecursionError, LookupError, TypeError):
+        text = content[:200].decode("utf-8", "replace")
+    return redacted(text, key) or "no message."

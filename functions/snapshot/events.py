@@ -1,0 +1,120 @@
+"""Changes as EventBridge events: their form, and their delivery, at least once."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from snapshot.aws import CONFIG
+from snapshot.changes import Changes, JobChange, ShutdownChange
+from snapshot.errors import SnapshotError
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+SOURCE = "fine-tuning.snapshots"
+JOB_CHANGED = "Fine-Tuning Job State Change"
+SHUTDOWN_ANNOUNCED = "Fine-Tuned Model Shutdown Announced"
+
+# Limits of PutEvents: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
+_MOST_ENTRIES = 10
+_MOST_BYTES = 256_000
+_MODELS_NAMED = 20
+_ATTEMPTS = 5
+_FIRST_WAIT_SECONDS = 0.2
+
+
+class Origin(NamedTuple):
+    """Where events come from: the source and key of the snapshot, the function's ARN, and the bus they go to."""
+
+    source: str
+    key: str
+    function_arn: str
+    bus: str
+
+
+def put(origin: Origin, changes: Changes) -> None:
+    """Send every change as an event; raises SnapshotError if EventBridge keeps refusing one."""
+    details = [(JOB_CHANGED, _job_detail(origin, change)) for change in changes.jobs]
+    details += [(SHUTDOWN_ANNOUNCED, _shutdown_detail(origin, change)) for change in changes.shutdowns]
+    for batch in _batches([_entry(origin, detail_type, detail) for detail_type, detail in details]):
+        try:
+            _deliver(batch)
+        except (BotoCoreError, ClientError) as error:
+            raise SnapshotError(f"EventBridge refuses the changes: {error} The next run sends them again.") from error
+
+
+def _job_detail(origin: Origin, change: JobChange) -> dict[str, Any]:
+    job = change.job
+    return {
+        "snapshot_source": origin.source,
+        "job_id": job.id,
+        "model": job.model,
+        "fine_tuned_model": job.fine_tuned_model,
+        "status": change.status,
+        "previous_status": change.previous_status,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+        "error": job.error,
+        "snapshot_key": origin.key,
+    }
+
+
+def _shutdown_detail(origin: Origin, change: ShutdownChange) -> dict[str, Any]:
+    return {
+        "snapshot_source": origin.source,
+        "model": change.model,
+        "shutdown_date": change.shutdown_date,
+        "previous_shutdown_date": change.previous_shutdown_date,
+        "fine_tuned_models": change.fine_tuned_models[:_MODELS_NAMED],
+        "fine_tuned_model_count": len(change.fine_tuned_models),
+        "snapshot_key": origin.key,
+    }
+
+
+def _entry(origin: Origin, detail_type: str, detail: dict[str, Any]) -> "PutEventsRequestEntryTypeDef":
+    return {
+        "Source": SOURCE,
+        "DetailType": detail_type,
+        "Detail": json.dumps(detail, ensure_ascii=False),
+        # By this the rules of one stack tell its events from another's on the same bus.
+        "Resources": [origin.function_arn],
+        "EventBusName": origin.bus,
+    }
+
+
+def _batches(entries: Sequence["PutEventsRequestEntryTypeDef"]) -> Iterator[list["PutEventsRequestEntryTypeDef"]]:
+    batch: list[PutEventsRequestEntryTypeDef] = []
+    size = 0
+    for entry in entries:
+        bytes_more = len(json.dumps(entry, ensure_ascii=False).encode())  # a little more than what AWS counts
+        if batch and (len(batch) == _MOST_ENTRIES or size + bytes_more > _MOST_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += bytes_more
+    if batch:
+        yield batch
+
+
+def _deliver(entries: list["PutEventsRequestEntryTypeDef"]) -> None:
+    """Send a batch, and again those of its entries that were refused; a call that failed is repeated by botocore."""
+    for attempt in range(_ATTEMPTS):
+        results = _events().put_events(Entries=entries)["Entries"]
+        refused = [result for result in results if "ErrorCode" in result]
+        entries = [entry for entry, result in zip(entries, results, strict=True) if "ErrorCode" in result]
+        if not entries:
+            return
+        time.sleep(_FIRST_WAIT_SECONDS * 2**attempt)
+    reason = f"{refused[0]['ErrorCode']}: {refused[0].get('ErrorMessage', '')}"
+    raise SnapshotError(f"EventBridge refuses {len(entries)} changes: {reason} The next run sends them again.")
+
+
+@cache
+def _events() -> "EventBridgeClient":
+    return boto3.client("events", config=CONFIG)

@@ -1,0 +1,38 @@
+"""Run the handler in a process that dies at one of its AWS calls: `python -m tests.integration.crash 3 before`."""
+
+import os
+import sys
+from typing import Any
+
+import botocore.handlers
+from snapshot.app import lambda_handler
+
+from tests.integration.conftest import Context
+
+calls = 0
+
+
+def count(**_: Any) -> None:
+    """Count a call that begins; die if it is the one, and not to be made."""
+    global calls  # noqa: PLW0603
+    calls += 1
+    if (str(calls), "before") == tuple(sys.argv[1:]):
+        die()
+
+
+def done(**_: Any) -> None:
+    """Die after the call that was to be made."""
+    if (str(calls), "after") == tuple(sys.argv[1:]):
+        die()
+
+
+def die() -> None:
+    """As a process does that is killed: without any clean-up. What was printed has reached Lambda."""
+    sys.stdout.flush()
+    os._exit(9)
+
+
+if __name__ == "__main__":
+    botocore.handlers.BUILTIN_HANDLERS += [("before-call", count), ("after-call", done)]
+    lambda_handler({}, Context(300))  # type: ignore[arg-type]
+    print(calls, file=sys.stderr)

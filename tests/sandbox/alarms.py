@@ -1,0 +1,64 @@
+"""When a CloudWatch alarm rings, as AWS documents it for metric alarms.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
+"""
+
+from collections.abc import Mapping, Sequence
+from operator import ge, gt, le, lt
+from typing import Any
+
+OK, ALARM, INSUFFICIENT_DATA = "OK", "ALARM", "INSUFFICIENT_DATA"
+
+# CloudWatch looks further back than the evaluation periods; its documented examples look two periods further.
+_PERIODS_FURTHER_BACK = 2
+_COMPARISONS = {
+    "GreaterThanThreshold": gt,
+    "GreaterThanOrEqualToThreshold": ge,
+    "LessThanThreshold": lt,
+    "LessThanOrEqualToThreshold": le,
+}
+_STATISTICS = {
+    "Maximum": max,
+    "Minimum": min,
+    "Sum": sum,
+    "SampleCount": len,
+    "Average": lambda values: sum(values) / len(values),
+}
+
+
+def state(alarm: Mapping[str, Any], values: Sequence[tuple[float, float]], now: float) -> str:
+    """An alarm's state (described as by DescribeAlarms), given its metric as (Unix time, value)."""
+    periods = alarm["EvaluationPeriods"]
+    breaches = [
+        _breach(alarm, [value for time, value in values if ago <= (now - time) / alarm["Period"] < ago + 1])
+        for ago in reversed(range(periods + _PERIODS_FURTHER_BACK))
+    ]
+    return evaluate(
+        breaches,
+        periods,
+        alarm.get("DatapointsToAlarm") or periods,
+        alarm.get("TreatMissingData", "missing"),
+        alarm["StateValue"],
+    )
+
+
+def evaluate(points: Sequence[bool | None], periods: int, to_alarm: int, missing: str, current: str) -> str:
+    """The state that data points (oldest first: breaching, not breaching, None for missing) lead to."""
+    real = [point for point in points if point is not None][-periods:]
+    if not real:
+        return {"breaching": ALARM, "notBreaching": OK, "missing": INSUFFICIENT_DATA}.get(missing, current)
+    filled = periods - len(real) if missing == "breaching" else 0
+    if sum(real) + filled >= to_alarm:
+        return ALARM
+    if len(real) == periods or missing in {"breaching", "notBreaching"} or not all(real):
+        return OK
+    # Only breaching points, but too few: `missing` rings once the oldest of them is old enough, `ignore` never.
+    oldest = next(age for age, point in zip(range(len(points), 0, -1), points, strict=True) if point)
+    return ALARM if missing == "missing" and oldest >= to_alarm else current
+
+
+def _breach(alarm: Mapping[str, Any], values: Sequence[float]) -> bool | None:
+    if not values:
+        return None
+    statistic = _STATISTICS[alarm["Statistic"]](values)
+    return bool(_COMPARISONS[alarm["ComparisonOperator"]](statistic, alarm["Threshold"]))

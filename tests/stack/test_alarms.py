@@ -1,0 +1,298 @@
+"""Each alarm rings for its own cause and source, is heard at the topic, and goes back when the cause is gone."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from snapshot.job import TERMINAL
+
+from tests.sandbox import queues
+from tests.sandbox.api import SimulatedApi
+from tests.sandbox.aws import EmbeddedAws
+from tests.sandbox.population import BASE_MODELS, new_job, population
+from tests.sandbox.queues import Queue
+from tests.sandbox.stack import InvocationError, Stack
+
+HOUR = 3600
+DAY = 24 * HOUR
+SETTLE_SECONDS = 20
+CHANCE = random.Random(5)
+
+
+@pytest.fixture(scope="module")
+def own_api() -> Iterator[SimulatedApi]:
+    with SimulatedApi() as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def alarmed(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
+    parameters = {"Sources": "alpha,team-b", "ScheduleState": "DISABLED", "NotifyStatuses": "failed,removed"}
+    stack = Stack(aws, "alarmed", parameters)
+    for source in ("alpha", "team-b"):
+        stack.put_secret(source, json.dumps({"api_key": own_api.key, "base_url": own_api.base_url}))
+    return stack
+
+
+@pytest.fixture
+def calm(alarmed: Stack, own_api: SimulatedApi) -> Stack:
+    """The stack after both sources ran, long after anything happened."""
+    own_api.jobs = [job for job in population(250, own_api.now - DAY) if job.reached(own_api.now)[-1][1] in TERMINAL]
+    own_api.announced = {}
+    alarmed.aws.advance(5 * DAY)
+    for source in ("alpha", "team-b"):
+        alarmed.invoke(source=source)
+    alarmed.aws.advance(HOUR)
+    wait_until(lambda: ringing(alarmed) == set())
+    return alarmed
+
+
+def ringing(stack: Stack) -> set[str]:
+    return {logical_id for logical_id, alarm in stack.alarms().items() if alarm["StateValue"] == "ALARM"}
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert condition()
+
+
+def emitted(stack: Stack) -> set[tuple[str, str, frozenset[tuple[str, str]]]]:
+    """Namespace, name and dimensions of every metric that CloudWatch has."""
+    pages = stack.aws.client("cloudwatch").get_paginator("list_metrics").paginate()
+    return {
+        (metric["Namespace"], metric["MetricName"], frozenset((d["Name"], d["Value"]) for d in metric["Dimensions"]))
+        for page in pages
+        for metric in page["Metrics"]
+    }
+
+
+def watched(alarm: dict[str, Any]) -> tuple[str, str, frozenset[tuple[str, str]]]:
+    return alarm["Namespace"], alarm["MetricName"], frozenset((d["Name"], d["Value"]) for d in alarm["Dimensions"])
+
+
+def test_each_alarm_watches_a_metric_that_is_emitted(calm: Stack) -> None:
+    told = emitted(calm)
+    alarms = calm.alarms()
+    assert len(alarms) == 2 * 5 + 1
+    for name, alarm in alarms.items():
+        assert watched(alarm) in told, name
+        for dimension in alarm["Dimensions"]:
+            other = [d | ({"Value": "other"} if d == dimension else {}) for d in alarm["Dimensions"]]
+            assert watched(alarm | {"Dimensions": other}) not in told
+        assert len(alarm["AlarmDescription"]) > 80, "it says what to do"
+        assert alarm["AlarmActions"] == [calm.outputs["Topic"]]
+
+
+def job_fails(api: SimulatedApi, stack: Stack) -> None:
+    running = new_job(CHANCE, api.now - 1000, "succeeded", hours=9)
+    api.jobs = [running, *api.jobs]
+    stack.invoke(source="alpha")
+    stack.aws.advance(HOUR)
+    wait_until(lambda: ringing(stack) == set())
+    running.finish("failed", api.now - 1)
+    stack.invoke(source="alpha")
+
+
+def job_comes(api: SimulatedApi, stack: Stack) -> None:
+    api.jobs = [new_job(CHANCE, api.now - 10 * HOUR, "succeeded", hours=1), *api.jobs]
+    stack.invoke(source="alpha")
+
+
+def job_is_stuck(api: SimulatedApi, stack: Stack) -> None:
+    job = new_job(CHANCE, api.now - 2 * DAY, "succeeded", hours=90)
+    api.jobs = [job, *api.jobs]
+    stack.invoke(source="alpha")
+    wait_until(lambda: "JobStuckalpha" in ringing(stack))
+    stack.aws.advance(HOUR)  # that it came is no news any more; that it is stuck stays
+
+
+def job_ends(api: SimulatedApi, stack: Stack) -> None:
+    api.jobs[0].finish("cancelled", api.now - 1)
+    stack.invoke(source="alpha")
+
+
+def shutdown_is_announced(api: SimulatedApi, stack: Stack) -> None:
+    soon = time.strftime("%Y-%m-%d", time.gmtime(api.now + 5 * DAY))
+    api.announced = {"gpt-3.5-turbo-0125": soon}
+    stack.invoke(source="alpha")
+
+
+def shutdown_is_withdrawn(api: SimulatedApi, stack: Stack) -> None:
+    api.announced = dict.fromkeys(BASE_MODELS)
+    stack.aws.advance(4 * DAY)
+    for source in ("alpha", "team-b"):
+        stack.invoke(source=source)
+
+
+def run_fails(_api: SimulatedApi, stack: Stack) -> None:
+    with pytest.raises(InvocationError):
+        stack.invoke(source="no-such-source")
+
+
+def snapshots_stop(_api: SimulatedApi, stack: Stack) -> None:
+    stack.aws.advance(5 * HOUR)
+    stack.invoke(source="team-b")
+
+
+def snapshots_come_again(_api: SimulatedApi, stack: Stack) -> None:
+    stack.invoke(source="alpha")
+
+
+def time_passes(_api: SimulatedApi, stack: Stack) -> None:
+    stack.aws.advance(HOUR)
+
+
+Happening = Callable[[SimulatedApi, Stack], None]
+
+
+@pytest.mark.parametrize(
+    ("alarm", "happenings", "tells_ok"),
+    [
+        ("JobsFailedalpha", (job_fails, time_passes), False),
+        ("JobCountChangedalpha", (job_comes, time_passes), False),
+        ("JobStuckalpha", (job_is_stuck, job_ends), True),
+        ("SnapshotErrors", (run_fails, time_passes), True),
+        ("SnapshotMissingalpha", (snapshots_stop, snapshots_come_again), True),
+        ("ModelShutdownNearalpha", (shutdown_is_announced, shutdown_is_withdrawn), True),
+    ],
+)
+def test_an_alarm_rings_and_goes_back(
+    alarm: str, happenings: tuple[Happening, Happening], tells_ok: bool, calm: Stack, own_api: SimulatedApi
+) -> None:
+    cause, end = happenings
+    name = calm.alarms()[alarm]["AlarmName"]
+    inbox = queues.of_topic(calm.aws, calm.outputs["Topic"])
+    cause(own_api, calm)
+    wait_until(lambda: ringing(calm) == {alarm})
+    expect(inbox, states(name), ["ALARM"])
+    calm.aws.advance(300)
+    end(own_api, calm)
+    wait_until(lambda: ringing(calm) == set())
+    expect(inbox, states(name), ["OK"] if tells_ok else [])
+
+
+def expect(inbox: Queue, read: Callable[[list[str]], list[str]], expected: list[str]) -> None:
+    """Wait until what `read` finds in the messages that have come is what is expected."""
+    messages: list[str] = []
+
+    def found() -> bool:
+        messages.extend(message["Message"] for message in inbox.receive())
+        return read(messages) == expected
+
+    wait_until(found)
+
+
+def states(alarm: str) -> Callable[[list[str]], list[str]]:
+    """The states that messages report of an alarm."""
+
+    def read(messages: list[str]) -> list[str]:
+        reports = [json.loads(message) for message in messages if message.startswith("{")]
+        return [report["NewStateValue"] for report in reports if report["AlarmName"] == alarm]
+
+    return read
+
+
+def starts(messages: list[str]) -> list[str]:
+    """The readable messages, up to the first bar."""
+    return [message.strip('"').split(" | ")[0] for message in messages if not message.startswith("{")]
+
+
+def test_a_failure_in_each_of_two_runs_is_told_twice(calm: Stack, own_api: SimulatedApi) -> None:
+    first, second = (new_job(CHANCE, own_api.now - 1000, "succeeded", hours=9) for _ in range(2))
+    own_api.jobs = [first, second, *own_api.jobs]
+    calm.invoke(source="team-b")
+    inbox = queues.of_topic(calm.aws, calm.outputs["Topic"])
+    for job in (first, second):
+        job.failure = ("bad_file", "Line 7 is empty.")
+        job.finish("failed", own_api.now - 1)
+        calm.invoke(source="team-b")
+    expect(inbox, starts, [f"Fine-tuning job {job.id} of the source team-b: failed" for job in (first, second)])
+
+
+def test_a_message_says_what_one_needs(calm: Stack, own_api: SimulatedApi) -> None:
+    job = new_job(CHANCE, own_api.now - 1000, "succeeded", hours=9)
+    own_api.jobs = [job, *own_api.jobs]
+    calm.invoke(source="alpha")
+    inbox = queues.of_topic(calm.aws, calm.outputs["Topic"])
+    job.failure = ("bad_file", "Line 7 is empty.")
+    job.finish("failed", own_api.now - 1)
+    key = calm.invoke(source="alpha")["key"]
+    parts = [
+        f"Fine-tuning job {job.id} of the source alpha: failed",
+        f"Model: {job.model}",
+        "Error: bad_file: Line 7 is empty.",
+        f"At OpenAI: https://platform.openai.com/finetune/{job.id}",
+        f"Snapshot: s3://{calm.outputs['SnapshotBucket']}/{key}",
+    ]
+    expect(inbox, lambda messages: [text.strip('"') for text in messages if "Model:" in text], [" | ".join(parts)])
+
+
+def test_only_the_statuses_asked_for_are_told(calm: Stack, own_api: SimulatedApi) -> None:
+    gone, *own_api.jobs = own_api.jobs
+    own_api.jobs = [new_job(CHANCE, own_api.now - 10 * HOUR, "succeeded", hours=1), *own_api.jobs]
+    inbox = queues.of_topic(calm.aws, calm.outputs["Topic"])
+    calm.invoke(source="alpha")
+    expect(inbox, starts, [f"Fine-tuning job {gone.id} of the source alpha: removed"])
+
+
+def test_an_announced_shutdown_is_told(calm: Stack, own_api: SimulatedApi) -> None:
+    inbox = queues.of_topic(calm.aws, calm.outputs["Topic"])
+    own_api.announced = {"gpt-4.1-nano-2025-04-14": "2031-01-14"}
+    calm.invoke(source="alpha")
+    expect(inbox, starts, ["Shutdown of the model gpt-4.1-nano-2025-04-14: 2031-01-14"])
+
+
+def test_the_topic_is_heard_by_nobody_else_s_stack_and_has_no_key_of_sns(calm: Stack, own_api: SimulatedApi) -> None:
+    other = Stack(calm.aws, "neighbour", {"ScheduleState": "DISABLED", "NotificationEmail": "someone@example.com"})
+    inbox = queues.of_topic(calm.aws, other.outputs["Topic"])
+    own_here = queues.of_topic(calm.aws, calm.outputs["Topic"])
+    gone, *own_api.jobs = own_api.jobs
+    calm.invoke(source="alpha")
+    expect(own_here, starts, [f"Fine-tuning job {gone.id} of the source alpha: removed"])
+    assert starts([message["Message"] for message in inbox.receive()]) == []
+    sns = calm.aws.client("sns")
+    subscribed = sns.list_subscriptions_by_topic(TopicArn=other.outputs["Topic"])["Subscriptions"]
+    assert ("email", "someone@example.com") in [(entry["Protocol"], entry["Endpoint"]) for entry in subscribed]
+    for stack in (calm, other):
+        attributes = sns.get_topic_attributes(TopicArn=stack.outputs["Topic"])["Attributes"]
+        assert not attributes.get("KmsMasterKeyId", "").startswith("alias/aws/")
+
+
+def test_snapshots_are_missing_when_the_schedules_are_disabled(aws: EmbeddedAws, own_api: SimulatedApi) -> None:
+    stack = Stack(aws, "stopped", {"ScheduleExpression": "rate(1 minute)"})
+    stack.put_secret("default", json.dumps({"api_key": own_api.key, "base_url": own_api.base_url}))
+    stack.invoke()
+    wait_until(lambda: ringing(stack) == set())
+    stack.update(ScheduleState="DISABLED")
+    aws.advance(5 * HOUR)
+    wait_until(lambda: ringing(stack) == {"SnapshotMissingdefault"})
+
+
+def test_the_dashboard_finds_the_metrics(calm: Stack) -> None:
+    body = json.loads(
+        calm.aws.client("cloudwatch").get_dashboard(DashboardName=calm.outputs["Dashboard"])["DashboardBody"]
+    )
+    told = emitted(calm)
+    names = {name for _, name, _ in told}
+    dimension_sets = {
+        frozenset(key for key, _ in dimensions) for namespace, _, dimensions in told if namespace == "FineTuning"
+    }
+    searches = [
+        metric[0]["expression"]
+        for widget in body["widgets"]
+        for metric in widget["properties"]["metrics"]
+        if isinstance(metric[0], dict)
+    ]
+    assert len(searches) == 4
+    for search in searches:
+        assert 'service="alarmed"' in search
+        schema = search.split("{FineTuning,")[1].split("}")[0]
+        assert frozenset(schema.split(",")) in dimension_sets
+        wanted = [word for word in search.split('"') if word[:3] in {"Job", "Old", "Day"}]
+        assert wanted
+        assert set(wanted) <= names

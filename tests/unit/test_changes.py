@@ -1,0 +1,89 @@
+"""The difference of two tables."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from snapshot import table
+from snapshot.changes import ShutdownChange, between
+from snapshot.job import parse
+
+from tests.samples import payload
+
+
+def lines(*jobs: dict[str, Any], shutdown_date: str = "") -> list[bytes]:
+    parsed = (parse(job) for job in jobs)
+    return [table.to_line(job._replace(shutdown_date=shutdown_date if job.fine_tuned_model else "")) for job in parsed]
+
+
+def test_jobs_that_came_changed_and_went_newest_first() -> None:
+    previous = lines(payload(3, status="running"), payload(2, status="queued"), payload(1), payload(0))
+    now = lines(
+        payload(5, status="failed"), payload(4, status="queued"), payload(3), payload(2, status="queued"), payload(1)
+    )
+    changes = between(previous, now)
+    assert [(int(change.job.id[6:]), change.status, change.previous_status) for change in changes.jobs] == [
+        (5, "failed", None),
+        (4, "queued", None),
+        (3, "succeeded", "running"),
+        (0, "removed", "succeeded"),
+    ]
+    assert changes.counts() == {
+        "JobCountChange": 3,
+        "JobsCreated": 2,
+        "JobsSucceeded": 1,
+        "JobsFailed": 1,
+        "JobsCancelled": 0,
+        "JobsRemoved": 1,
+    }
+
+
+def test_another_time_or_column_is_no_change_of_a_job() -> None:
+    previous = lines(payload(1, status="running", updated_at=1_760_000_100))
+    now = lines(payload(1, status="running", updated_at=1_760_000_200, method={"type": "dpo"}))
+    assert between(previous, now) == between([], [])
+
+
+def test_an_announced_shutdown_is_told_once_for_each_base_model() -> None:
+    jobs = [
+        payload(4, model="ft:gpt-a:x::y", fine_tuned_model="ft:4"),
+        payload(3, model="gpt-a", fine_tuned_model="ft:3"),
+        payload(2, model="gpt-b", fine_tuned_model="ft:2"),
+        payload(1, model="gpt-a"),
+    ]
+    changes = between(lines(*jobs), lines(*jobs, shutdown_date="2027-01-14"))
+    assert changes.jobs == []
+    assert changes.shutdowns == [
+        ShutdownChange("gpt-a", "2027-01-14", "", ["ft:4", "ft:3"]),
+        ShutdownChange("gpt-b", "2027-01-14", "", ["ft:2"]),
+    ]
+    (withdrawn, _) = between(lines(*jobs, shutdown_date="2027-01-14"), lines(*jobs)).shutdowns
+    assert withdrawn == ShutdownChange("gpt-a", "", "2027-01-14", ["ft:4", "ft:3"])
+
+
+def test_a_model_that_has_just_been_made_announces_nothing() -> None:
+    previous = lines(payload(1, status="running"))
+    changes = between(previous, lines(payload(1, fine_tuned_model="ft:1"), shutdown_date="2027-01-14"))
+    assert [change.status for change in changes.jobs] == ["succeeded"]
+    assert changes.shutdowns == []
+
+
+tables = st.dictionaries(st.integers(0, 20), st.sampled_from(["running", "failed", "succeeded"]), max_size=12)
+
+
+@given(tables, tables)
+def test_the_changes_lead_from_one_table_to_the_other(before: dict[int, str], after: dict[int, str]) -> None:
+    def rows(statuses: dict[int, str]) -> list[bytes]:
+        return lines(*(payload(number, status=statuses[number]) for number in sorted(statuses, reverse=True)))
+
+    changes = between(rows(before), rows(after))
+    replayed = dict(before)
+    for change in changes.jobs:
+        number = int(change.job.id[6:])
+        assert replayed.get(number) == change.previous_status
+        if change.status == "removed":
+            del replayed[number]
+        else:
+            replayed[number] = change.status
+    assert replayed == after
+    assert changes.counts()["JobCountChange"] == len(before.keys() ^ after.keys())
