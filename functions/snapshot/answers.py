@@ -93,7 +93,8 @@ def _object(label: str, content: bytes, key: str) -> dict[str, Any]:
         raise FailedAttemptError(reason, 200) from None
     if not isinstance(body, dict):
         raise ApiError(f"{label}: the answer is JSON, but not an object. Is the base_url right?", 200)
-    if isinstance(body.get("error"), dict):
+    # (A job has a field of this name too, and an id.)
+    if isinstance(body.get("error"), dict) and not body.keys() & {"data", "id"}:
         raise ApiError(f"{label}: the answer is an error in spite of status 200: {_error(content, key)}", 200)
     return body
 

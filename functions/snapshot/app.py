@@ -76,13 +76,18 @@ def _take_snapshot(settings: Settings, run: Run, deadline: float, function_arn: 
 def _list_jobs(settings: Settings, run: Run, transport: Transport, previous: Latest | None) -> Listing:
     lines = previous.lines or [] if previous else []
     try:
-        return list_jobs(transport, lines)
+        return list_jobs(transport, lines, full=_must_be_full(run, previous, transport.credentials.view))
     except ApiError as error:
         if error.status != _UNAUTHORIZED:
             raise
     logger.warning("The API refused the key; reading the secret again, in case it was rotated")
     transport.credentials = credentials.fetch(settings, run.source, past_cache=True)
-    return list_jobs(transport, lines)
+    return list_jobs(transport, lines, full=_must_be_full(run, previous, transport.credentials.view))
+
+
+def _must_be_full(run: Run, previous: Latest | None, view: str) -> bool:
+    """Whether nothing can be carried over: asked for, a first or an unusable table, another key, account or server."""
+    return run.full or previous is None or not previous.can_be_carried or previous.view != view
 
 
 def _changes(previous: Latest | None, lines: list[bytes], view: str) -> Changes:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from snapshot import table
-from snapshot.job import Job
+from snapshot.job import Job, base_model
 
 REMOVED = "removed"
 
@@ -51,6 +51,7 @@ class Changes(NamedTuple):
 
 def between(previous: Sequence[bytes], lines: Sequence[bytes]) -> Changes:
     """The changes from one table's lines to another's."""
+    previous, lines = _differing(previous, lines)
     before = _jobs_only_in(previous, lines)
     now = _jobs_only_in(lines, previous)
     changed = [JobChange(job, job.status, _status(before.get(job_id))) for job_id, job in now.items()]
@@ -58,6 +59,16 @@ def between(previous: Sequence[bytes], lines: Sequence[bytes]) -> Changes:
     jobs = [change for change in changed if change.status != change.previous_status] + removed
     jobs.sort(key=lambda change: change.job.created_at, reverse=True)
     return Changes(jobs, _shutdowns(before, now))
+
+
+def _differing(previous: Sequence[bytes], lines: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """Both without the ends that they have in common: of a long table nearly all."""
+    common = 0
+    for line, other in zip(reversed(previous), reversed(lines), strict=False):
+        if line != other:
+            break
+        common += 1
+    return previous[: len(previous) - common], lines[: len(lines) - common]
 
 
 def _jobs_only_in(lines: Sequence[bytes], others: Sequence[bytes]) -> dict[str, Job]:
@@ -75,6 +86,6 @@ def _shutdowns(before: dict[str, Job], now: dict[str, Job]) -> list[ShutdownChan
     for job_id, job in now.items():
         known = before.get(job_id)
         if known and known.fine_tuned_model == job.fine_tuned_model and known.shutdown_date != job.shutdown_date:
-            key = (job.base_model, job.shutdown_date, known.shutdown_date)
+            key = (base_model(job.model), job.shutdown_date, known.shutdown_date)
             models.setdefault(key, []).append(job.fine_tuned_model)
     return [ShutdownChange(*key, names) for key, names in models.items()]

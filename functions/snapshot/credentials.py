@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 
+import boto3
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
@@ -97,4 +98,5 @@ def _json_fields(name: str, value: str) -> dict[str, str]:
 
 @cache
 def _secrets() -> SecretsProvider:
-    return SecretsProvider(boto_config=CONFIG)
+    # The session of the other clients: with one of its own the provider would load botocore's data again.
+    return SecretsProvider(boto3_client=boto3.client("secretsmanager", config=CONFIG))

@@ -1,7 +1,7 @@
 """The fine-tuning API: pages of jobs, the jobs' newest events, the models' announced ends. It knows no AWS."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from snapshot.job import format_time, is_time
 from snapshot.transport import CONNECTIONS, Transport
 
 PAGE_SIZE = 100
+_NOT_FOUND = 404
 _EVENTS_SECONDS = 60  # for all events together: they refine one column, and are not worth the whole invocation
 
 
@@ -21,11 +22,14 @@ class Page(NamedTuple):
 
     label: str
     jobs: list[dict[str, Any]]
+    is_last: bool
 
 
-def pages(transport: Transport) -> Iterator[Page]:
-    """Every page of `GET /fine_tuning/jobs`, whatever size the server gives them; raises ApiError on a loop."""
-    seen: set[str] = set()
+def pages(transport: Transport, known: Collection[str]) -> Iterator[Page]:
+    """Every page of `GET /fine_tuning/jobs`, whatever size the server gives them; raises ApiError on a loop.
+
+    `known` are the ids of the jobs read so far: the caller adds each page's before it asks for the next one.
+    """
     params: dict[str, str | int] = {"limit": PAGE_SIZE}
     number = 1
     while True:
@@ -34,20 +38,38 @@ def pages(transport: Transport) -> Iterator[Page]:
         has_more = reply.body.get("has_more")
         if has_more is not None and not isinstance(has_more, bool):
             raise ApiError(f"{reply.label}: has_more must be true or false.")
-        known = len(seen)
-        seen.update(job["id"] for job in jobs)
-        if has_more and len(seen) == known:
+        is_new = any(job["id"] not in known for job in jobs)
+        if has_more and not is_new:
             raise ApiError(
                 f"{reply.label}: has_more is true, but no job is new: the server repeats itself. "
                 "Nothing was written; the next run tries again."
             )
-        if jobs:
-            yield Page(reply.label, jobs)
         # A server that leaves has_more out is asked on until nothing new comes.
-        if has_more is False or len(seen) == known:
+        is_last = has_more is False or not is_new
+        if jobs:
+            yield Page(reply.label, jobs, is_last)
+        if is_last:
             return
         params["after"] = jobs[-1]["id"]
         number += 1
+
+
+def retrieve(transport: Transport, job_ids: Sequence[str]) -> list[tuple[str, dict[str, Any]]] | None:
+    """Each of some jobs by itself, with a label for error messages; None if the API does not know one any more."""
+
+    def job(job_id: str) -> tuple[str, dict[str, Any]]:
+        reply = transport.get(_path(job_id))
+        if reply.body.get("id") != job_id:
+            raise ApiError(f"{reply.label}: the answer is another job, or none.")
+        return reply.label, reply.body
+
+    try:
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            return list(pool.map(job, job_ids))
+    except ApiError as error:
+        if error.status == _NOT_FOUND:
+            return None
+        raise
 
 
 def newest_event_times(transport: Transport, job_ids: Sequence[str]) -> dict[str, str | ApiError]:
@@ -55,9 +77,8 @@ def newest_event_times(transport: Transport, job_ids: Sequence[str]) -> dict[str
     deadline = min(transport.deadline, time.monotonic() + _EVENTS_SECONDS)
 
     def newest(job_id: str) -> str | ApiError:
-        path = f"/fine_tuning/jobs/{quote(job_id, safe='')}/events"
         try:
-            reply = transport.get(path, {"limit": 1}, attempts=2, deadline=deadline)
+            reply = transport.get(_path(job_id) + "/events", {"limit": 1}, attempts=2, deadline=deadline)
             events = _data(reply)
             if not events:
                 return ""
@@ -81,6 +102,10 @@ def shutdown_dates(transport: Transport) -> dict[str, str | None]:
             raise ApiError(f"{reply.label}: data[{index}].shutdown_date must be YYYY-MM-DD or null.")
         dates[model["id"]] = (value or "") if "shutdown_date" in model else None
     return dates
+
+
+def _path(job_id: str) -> str:
+    return f"/fine_tuning/jobs/{quote(job_id, safe='')}"
 
 
 def _data(reply: Reply) -> list[dict[str, Any]]:

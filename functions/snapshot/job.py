@@ -33,11 +33,6 @@ class Job(NamedTuple):
     training_file: str
     metadata: str
 
-    @property
-    def base_model(self) -> str:
-        """The model at the bottom: of `ft:BASE:…`, which can be fine-tuned further, BASE."""
-        return self.model.split(":")[1] if self.model.startswith("ft:") else self.model
-
 
 def parse(payload: Any) -> Job:
     """Check a job object of `GET /fine_tuning/jobs`; raises FieldError naming field and expectation.
@@ -63,6 +58,11 @@ def parse(payload: Any) -> Job:
         training_file=_text(payload, "training_file"),
         metadata=_compact(_object(payload, "metadata")),
     )
+
+
+def base_model(model: str) -> str:
+    """The model at the bottom: of `ft:BASE:…`, which can be fine-tuned further, BASE."""
+    return model.split(":", 2)[1] if model.startswith("ft:") else model
 
 
 def format_time(seconds: float) -> str:

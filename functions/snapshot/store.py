@@ -23,12 +23,16 @@ _CONDITION_REFUSED = (404, 409, 412)  # of a conditional PutObject: gone, at the
 
 
 class Latest(NamedTuple):
-    """The snapshot before: its ETag, its run's time (None if not told), view, and lines (None if unreadable)."""
+    """The snapshot before: its ETag, its run's time (None if not told), view, and lines (None if unreadable).
+
+    `can_be_carried`: it has these columns, so that lines can be taken from it as they are.
+    """
 
     etag: str
     time: datetime | None
     view: str
     lines: list[bytes] | None
+    can_be_carried: bool
 
 
 class Snapshot(NamedTuple):
@@ -61,7 +65,8 @@ def read_latest(bucket: str, source: str) -> Latest | None:
         logger.warning("The previous snapshot cannot be read; starting afresh", extra={"key": key, "cause": str(error)})
         lines = None
     metadata = answer["Metadata"]
-    return Latest(answer["ETag"], _snapshot_time(metadata), metadata.get("view", ""), lines)
+    can_be_carried = lines is not None and body.startswith(table.HEADER + b"\n")
+    return Latest(answer["ETag"], _snapshot_time(metadata), metadata.get("view", ""), lines, can_be_carried)
 
 
 def write_dated(bucket: str, run: Run, snapshot: Snapshot) -> str:

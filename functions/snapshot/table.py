@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from snapshot.job import Job
 
-_ID = Job._fields.index("id")
+_ID, _STATUS = Job._fields.index("id"), Job._fields.index("status")
 HEADER = "\t".join(Job._fields).encode()
 
 
@@ -21,6 +21,16 @@ def from_line(line: bytes) -> Job:
 def job_id(line: bytes) -> str:
     """The id in a line, without a look at the rest."""
     return line.split(b"\t", _ID + 1)[_ID].decode()
+
+
+def status(line: bytes) -> str:
+    """The status in a line."""
+    return line.split(b"\t", _STATUS + 1)[_STATUS].decode()
+
+
+def created_at(line: bytes) -> str:
+    """The time in a line by which lines are ordered, the first column; empty in another version's table without it."""
+    return line[: line.index(b"\t")].decode()
 
 
 def to_body(lines: Sequence[bytes]) -> bytes:
@@ -54,4 +64,4 @@ def _in_these_columns(line: bytes, columns: Sequence[str]) -> bytes:
 
 def newest_first(lines: list[bytes]) -> None:
     """Sort in place by `created_at`, the first column; jobs of one time stay in the order they are in."""
-    lines.sort(key=lambda line: line[: line.index(b"\t")], reverse=True)
+    lines.sort(key=created_at, reverse=True)

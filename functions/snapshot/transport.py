@@ -35,6 +35,11 @@ class Transport:
         self._lock = threading.Lock()
         self._session = requests.Session()
         self._session.auth = self._authorize
+        # Proxies and certificates of the environment, looked up once: requests does it for every request, at a third
+        # of its cost. Nor is a .netrc file read, whose password would replace the key.
+        environment = self._session.merge_environment_settings(credentials.base_url, {}, None, None, None)
+        self._session.proxies, self._session.verify = environment["proxies"], environment["verify"]
+        self._session.trust_env = False
         self._session.headers["User-Agent"] = f"fine-tuning-snapshots/{__version__}"
         adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=CONNECTIONS)
         self._session.mount("http://", adapter)
@@ -96,7 +101,6 @@ class Transport:
         return answers.read(label, response, content, key)
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        # As requests' `auth`: it would let a .netrc file replace a header of the session.
         request.headers["Authorization"] = f"Bearer {self.credentials.api_key}"
         if self.credentials.organization:
             request.headers["OpenAI-Organization"] = self.credentials.organization

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from snapshot import table
+from snapshot.dates import MOST_EVENT_CALLS
 from snapshot.errors import ApiError
 from snapshot.job import Job, format_time
-from snapshot.listing import MOST_EVENT_CALLS, list_jobs
+from snapshot.listing import list_jobs
 from snapshot.transport import Transport
 
 from tests.samples import payload
@@ -21,7 +22,7 @@ BASE = "gpt-4o-mini-2024-07-18"
 
 
 def listed(transport: Transport, previous: list[bytes] | None = None) -> list[Job]:
-    return [table.from_line(line) for line in list_jobs(transport, previous or []).lines]
+    return [table.from_line(line) for line in list_jobs(transport, previous or [], full=True).lines]
 
 
 def calls(api: SimulatedApi, pattern: str) -> int:
@@ -89,7 +90,7 @@ def test_a_bad_page_names_page_index_and_field(
         Fault(JOBS, faults.body(page), times=50),
     ]
     with pytest.raises(ApiError, match=message):
-        list_jobs(transport, [])
+        list_jobs(transport, [], full=True)
 
 
 # --- updated_at ---
@@ -178,7 +179,7 @@ def test_a_fine_tuned_model_ends_with_itself_or_its_base(
 def test_dates_that_are_not_told_stay(answer: Any, api: SimulatedApi, transport: Transport) -> None:
     api.jobs = [payload(2, fine_tuned_model="ft:x")]
     api.announced = {BASE: "2027-01-14"}
-    before = list_jobs(transport, []).lines
+    before = list_jobs(transport, [], full=True).lines
     api.faults = [Fault(MODELS, answer)]
     assert listed(transport, before)[0].shutdown_date == "2027-01-14"
     api.announced = {BASE: None}

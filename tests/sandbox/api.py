@@ -153,10 +153,9 @@ class SimulatedApi:
 
     async def _list_models(self, _request: web.Request) -> web.Response:
         now = self.now
-        tuned = (_payload(job, now).get("fine_tuned_model") for job in self._jobs)
+        tuned = (_fine_tuned_model(job, now) for job in self._jobs)
         today = datetime.fromtimestamp(self._started, UTC).date()
-        models = population.models(filter(None, tuned), today, self.announced)
-        return _json(json.dumps({"object": "list", "data": models}).encode())
+        return _json(population.models(filter(None, tuned), today, self.announced))
 
     def _window(self, request: web.Request, positions: dict[str, int], default: int) -> slice | None:
         after = request.query.get("after")
@@ -194,6 +193,12 @@ def _id(job: Any) -> str:
 
 def _payload(job: Any, now: float) -> Any:
     return job.payload(now) if isinstance(job, SimulatedJob) else job
+
+
+def _fine_tuned_model(job: Any, now: float) -> str | None:
+    if isinstance(job, SimulatedJob):
+        return job.fine_tuned_model if job.status(now) == "succeeded" else None
+    return job.get("fine_tuned_model")
 
 
 def _encoded(job: Any, now: float) -> bytes:

@@ -48,6 +48,11 @@ class SimulatedJob:
         """The stages that lie behind at `now`; at least the first."""
         return [stage for stage in self.stages if stage[0] <= now] or self.stages[:1]
 
+    def status(self, now: float) -> str:
+        """The job's status at a time."""
+        time, last = self.stages[-1]
+        return last if time <= now else self.reached(now)[-1][1]
+
     def finish(self, status: str, at: float) -> None:
         """End the job with `status` at a time, whatever it would have come to."""
         self.stages = [*(stage for stage in self.stages if stage[0] < at), (at, status)]
@@ -55,7 +60,7 @@ class SimulatedJob:
 
     def encoded(self, now: float) -> bytes:
         """The job object as JSON; made once for each status."""
-        status = self.reached(now)[-1][1]
+        status = self.status(now)
         if status not in self._encoded:
             self._encoded[status] = json.dumps(self.payload(now)).encode()
         return self._encoded[status]
@@ -141,15 +146,16 @@ def population(count: int, now: float, seed: int = 7) -> list[SimulatedJob]:
         jobs.append(
             new_job(chance, int(created_at), chance.choices(("succeeded", "failed", "cancelled"), (88, 8, 4))[0])
         )
-        created_at -= chance.expovariate(1 / (5 * 3600))
+        created_at -= chance.expovariate(1 / min(5 * 3600, 3 * 365 * DAY / count))
     return jobs
 
 
-def models(fine_tuned: Iterable[str], today: date, announced: dict[str, str | None]) -> list[dict[str, Any]]:
-    """The model objects: every base with its end, or the one `announced` instead, and the fine-tuned ones."""
+def models(fine_tuned: Iterable[str], today: date, announced: dict[str, str | None]) -> bytes:
+    """The list of models as JSON: every base with its end, or the one `announced` instead, and the fine-tuned ones."""
     ends = {base: days and str(today + timedelta(days=days)) for base, days in BASE_MODELS.items()}
     ends |= dict.fromkeys(fine_tuned) | announced
-    return [
-        {"id": model, "object": "model", "created": 1_715_367_049, "owned_by": "system", "shutdown_date": end}
+    entries = (
+        f'{{"id":"{model}","object":"model","created":1715367049,"owned_by":"system","shutdown_date":{json.dumps(end)}}}'
         for model, end in ends.items()
-    ]
+    )
+    return f'{{"object":"list","data":[{",".join(entries)}]}}'.encode()

@@ -1,0 +1,55 @@
+"""A cold run of 20 jobs, from the start of the process to its result: `python cold.py ours|sdk|floor BASE_URL KEY`.
+
+`sdk` is the same job as one would write it with the official SDK and boto3; `floor` imports boto3 and makes clients.
+"""
+
+import os
+import sys
+from types import SimpleNamespace
+
+
+def ours() -> None:
+    """The handler."""
+    from snapshot.app import lambda_handler  # noqa: PLC0415
+
+    context = SimpleNamespace(
+        function_name="function",
+        memory_limit_in_mb=128,
+        invoked_function_arn="arn",
+        aws_request_id="request",
+        get_remaining_time_in_millis=lambda: 900_000,
+    )
+    lambda_handler({}, context)
+
+
+def sdk(base_url: str, key: str) -> None:
+    """List, write a TSV twice, put a metric line."""
+    import boto3  # noqa: PLC0415
+    from openai import OpenAI  # noqa: PLC0415
+
+    boto3.client("secretsmanager").get_secret_value(SecretId=os.environ["SECRET_PREFIX"] + "default")
+    jobs = list(OpenAI(api_key=key, base_url=base_url).fine_tuning.jobs.list(limit=100))
+    lines = [f"{job.created_at}\t{job.finished_at}\t{job.status}\t{job.model}\t{job.id}\n" for job in jobs]
+    body = "".join(lines).encode()
+    s3, bucket = boto3.client("s3"), os.environ["SNAPSHOT_BUCKET"]
+    s3.put_object(Bucket=bucket, Key="sdk/dated.tsv", Body=body)
+    s3.put_object(Bucket=bucket, Key="sdk/latest.tsv", Body=body)
+    print('{"_aws":{}}')
+
+
+def floor() -> None:
+    """Nothing but what every function of this kind must load."""
+    import boto3  # noqa: PLC0415
+
+    boto3.client("secretsmanager")
+    boto3.client("s3")
+
+
+if __name__ == "__main__":
+    match sys.argv[1]:
+        case "ours":
+            ours()
+        case "sdk":
+            sdk(*sys.argv[2:])
+        case "floor":
+            floor()

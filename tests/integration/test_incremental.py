@@ -1,0 +1,266 @@
+"""A listing that carries over what it does not read gives the table of one that reads everything."""
+
+import time
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
+from snapshot import table
+from snapshot.credentials import Credentials
+from snapshot.errors import ApiError
+from snapshot.job import TERMINAL
+from snapshot.listing import MOST_RETRIEVED, Listing, list_jobs
+from snapshot.transport import Transport
+
+from tests.integration.conftest import Deployment
+from tests.samples import payload
+from tests.sandbox import faults, population
+from tests.sandbox.api import Fault, SimulatedApi
+
+STATUSES = (*TERMINAL, "validating_files", "queued", "running", "paused", "melting")
+
+
+def listed(transport: Transport, previous: list[bytes]) -> Listing:
+    """An incremental listing, held against a full one."""
+    incremental = list_jobs(transport, previous, full=False)
+    assert incremental.lines == list_jobs(transport, previous, full=True).lines
+    return incremental
+
+
+class Histories(RuleBasedStateMachine):
+    """Jobs come, change, and go, in any order and number between two listings."""
+
+    jobs = Bundle("jobs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.api = SimulatedApi([]).__enter__()
+        self.transport = Transport(Credentials(self.api.key, self.api.base_url), time.monotonic() + 600)
+        self.previous: list[bytes] = []
+        self.clock = 1000
+        self.count = 0
+
+    def teardown(self) -> None:
+        self.api.__exit__()
+
+    @initialize(cap=st.sampled_from([1, 6, 20, 25, 60]), count=st.integers(0, 70), tells=st.booleans())
+    def begin(self, cap: int, count: int, tells: bool) -> None:
+        self.api.largest_page = cap
+        self.api.tells_has_more = tells
+        for _ in range(count):
+            self.create("succeeded", 1, 0)
+
+    @rule(status=st.sampled_from(STATUSES), seconds=st.sampled_from([0, 0, 1]), place=st.integers(0, 3))
+    def create(self, status: str, seconds: int, place: int) -> None:
+        """The newest job; among those of the same second it may stand anywhere."""
+        self.clock += seconds
+        self.count += 1
+        job = payload(self.count, created_at=self.clock, status=status, finished_at=None)
+        same = sum(other["created_at"] == self.clock for other in self.api.jobs)
+        jobs = list(self.api.jobs)
+        jobs.insert(min(place, same), job)
+        self.api.jobs = jobs
+
+    @rule(count=st.integers(1, 40), status=st.sampled_from(STATUSES))
+    def create_many(self, count: int, status: str) -> None:
+        for _ in range(count):
+            self.create(status, 1, 0)
+
+    @precondition(lambda self: self.unfinished())
+    @rule(number=st.integers(0), status=st.sampled_from(STATUSES))
+    def change(self, number: int, status: str) -> None:
+        """What has ended stays as it is; all else may change, however old."""
+        places = self.unfinished()
+        jobs = list(self.api.jobs)
+        place = places[number % len(places)]
+        jobs[place] = jobs[place] | {"status": status, "finished_at": self.clock if status in TERMINAL else None}
+        self.api.jobs = jobs
+
+    @precondition(lambda self: self.removable())
+    @rule(number=st.integers(0))
+    def remove(self, number: int) -> None:
+        places = self.removable()
+        jobs = list(self.api.jobs)
+        gone = jobs.pop(places[number % len(places)])
+        self.api.jobs = jobs
+        if gone["status"] in TERMINAL:
+            self.take_a_listing()  # before newer jobs push its place out of the first page
+
+    @rule()
+    def take_a_listing(self) -> None:
+        self.previous = listed(self.transport, self.previous).lines
+
+    def unfinished(self) -> list[int]:
+        return [place for place, job in enumerate(self.api.jobs) if job["status"] not in TERMINAL]
+
+    def removable(self) -> list[int]:
+        """Of what has ended only what is on the first page: further down its going shows at the next full listing."""
+        first_page = min(self.api.largest_page, len(self.api.jobs))
+        if not self.api.tells_has_more and first_page == len(self.api.jobs):
+            first_page -= 1  # nothing tells that the page without the oldest job is the last one
+        return [*range(first_page), *(place for place in self.unfinished() if place >= first_page)]
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(
+    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def pages_read(api: SimulatedApi) -> int:
+    return sum("/fine_tuning/jobs?" in path for path in api.requests)
+
+
+@pytest.fixture
+def history(api: SimulatedApi, transport: Transport) -> list[bytes]:
+    """The table of 1,000 jobs that have ended, before the API is asked for the first time."""
+    jobs = population.population(1001, api.now)
+    api.jobs = jobs[1:]
+    lines = list_jobs(transport, [], full=True).lines
+    api.requests.clear()
+    return lines
+
+
+def test_with_nothing_new_one_page_is_read(api: SimulatedApi, transport: Transport, history: list[bytes]) -> None:
+    listing = list_jobs(transport, history, full=False)
+    assert listing.lines == history
+    assert not listing.full
+    assert api.requests == ["/v1/fine_tuning/jobs?limit=100", "/v1/models"]
+    assert all(line is before for line, before in zip(listing.lines, history, strict=True))  # not made again
+
+
+@pytest.mark.parametrize(("new", "pages"), [(80, 1), (81, 2), (180, 2), (181, 3)])
+def test_pages_grow_with_what_is_new(
+    new: int, pages: int, api: SimulatedApi, transport: Transport, history: list[bytes]
+) -> None:
+    now = int(api.now)
+    api.jobs = [payload(number, created_at=now + number) for number in range(new, 0, -1)] + api.jobs
+    listing = list_jobs(transport, history, full=False)
+    assert len(listing.lines) == 1000 + new
+    assert pages_read(api) == pages
+
+
+def test_unfinished_jobs_below_are_retrieved_one_by_one(api: SimulatedApi, transport: Transport) -> None:
+    jobs = [payload(number) for number in range(400, 0, -1)]
+    for place in (150, 250, 399):
+        jobs[place] = jobs[place] | {"status": "paused", "finished_at": None}
+    api.jobs = jobs
+    before = list_jobs(transport, [], full=True).lines
+    api.jobs = [*jobs[:250], jobs[250] | {"status": "failed", "finished_at": 1_760_009_999}, *jobs[251:]]
+    api.requests.clear()
+    listing = list_jobs(transport, before, full=False)
+    assert pages_read(api) == 1
+    retrieved = {path for path in api.requests if path.removeprefix("/v1/fine_tuning/jobs/").startswith("ftjob-")}
+    assert {path.split("/")[4] for path in retrieved} == {jobs[place]["id"] for place in (150, 250, 399)}
+    assert table.from_line(listing.lines[250]).status == "failed"
+    assert not listing.full
+
+
+@pytest.mark.parametrize("unfinished", [MOST_RETRIEVED, MOST_RETRIEVED + 1])
+def test_with_very_many_unfinished_jobs_below_it_reads_on(
+    unfinished: int, api: SimulatedApi, transport: Transport
+) -> None:
+    jobs = [payload(number) for number in range(500, 0, -1)]
+    jobs[300 : 300 + unfinished] = [job | {"status": "queued"} for job in jobs[300 : 300 + unfinished]]
+    api.jobs = jobs
+    before = list_jobs(transport, [], full=True).lines
+    api.requests.clear()
+    list_jobs(transport, before, full=False)
+    assert pages_read(api) == (1 if unfinished <= MOST_RETRIEVED else 4)
+
+
+def test_a_job_below_that_is_gone_leads_to_a_full_listing(api: SimulatedApi, transport: Transport) -> None:
+    jobs = [payload(number) for number in range(400, 0, -1)]
+    jobs[300] = jobs[300] | {"status": "running"}
+    api.jobs = jobs
+    before = list_jobs(transport, [], full=True).lines
+    api.jobs = jobs[:200] + jobs[210:300] + jobs[301:]  # and some others that nobody would have missed
+    listing = listed(transport, before)
+    assert listing.full
+    assert len(listing.lines) == 389
+
+
+def test_a_broken_order_leads_to_a_full_listing(api: SimulatedApi, transport: Transport, history: list[bytes]) -> None:
+    api.jobs = [api.jobs[1], api.jobs[0], *api.jobs[2:]]
+    listing = list_jobs(transport, history, full=False)
+    assert listing.full
+    assert listing.lines == history
+
+
+def test_what_a_full_listing_alone_can_know(api: SimulatedApi, transport: Transport, history: list[bytes]) -> None:
+    """A job that had ended, far below: it vanishes, or changes after all."""
+    gone, changed = api.jobs[500], api.jobs[600]
+    api.jobs = [*api.jobs[:500], *api.jobs[501:600], changed.payload(api.now) | {"status": "melted"}, *api.jobs[601:]]
+    assert list_jobs(transport, history, full=False).lines == history
+    rows = {job.id: job for job in map(table.from_line, list_jobs(transport, history, full=True).lines)}
+    assert gone.id not in rows
+    assert rows[changed.id].status == "melted"
+
+
+def test_a_new_announcement_reaches_carried_rows(api: SimulatedApi, transport: Transport, history: list[bytes]) -> None:
+    api.announced = {"gpt-4.1-nano-2025-04-14": "2031-01-01"}
+    listing = listed(transport, history)
+    assert not listing.full
+    jobs = [table.from_line(line) for line in listing.lines]
+    changed = {job.model for job, line in zip(jobs, history, strict=True) if table.to_line(job) != line}
+    assert changed == {"gpt-4.1-nano-2025-04-14"}
+    assert {job.shutdown_date for job in jobs if job.model in changed and job.fine_tuned_model} == {"2031-01-01"}
+
+
+def test_a_job_that_cannot_be_retrieved_fails_the_run(api: SimulatedApi, transport: Transport) -> None:
+    jobs = [payload(number) for number in range(200, 0, -1)]
+    jobs[150] = jobs[150] | {"status": "running"}
+    api.jobs = jobs
+    before = list_jobs(transport, [], full=True).lines
+    wrong = [
+        (faults.status(403, "No."), "status 403: No"),
+        (faults.body(payload(5)), "the answer is another job"),
+        (faults.body(jobs[150] | {"status": None}), r"\.status must be"),
+    ]
+    for answer, message in wrong:
+        api.faults = [Fault(jobs[150]["id"], answer)]
+        with pytest.raises(ApiError, match=rf"GET /fine_tuning/jobs/{jobs[150]['id']}.*{message}"):
+            list_jobs(transport, before, full=False)
+
+
+# --- In the whole run ---
+
+
+@pytest.fixture
+def running(deployment: Deployment) -> Deployment:
+    deployment.api.jobs = population.population(401, deployment.api.now)[1:]
+    deployment.put_simulated_secret()
+    assert deployment.run()["full_listing"]
+    deployment.api.requests.clear()
+    return deployment
+
+
+def test_the_second_run_is_incremental(running: Deployment) -> None:
+    first = running.rows()
+    summary = running.run()
+    assert (summary["full_listing"], summary["api_requests"], summary["job_count"]) == (False, 2, 400)
+    assert running.rows() == first
+
+
+def test_a_full_run_is_had_for_the_asking(running: Deployment) -> None:
+    summary = running.run(full=True)
+    assert (summary["full_listing"], summary["api_requests"]) == (True, 5)
+
+
+def test_another_key_leads_to_a_full_listing(running: Deployment) -> None:
+    running.api.key = "sk-rotated-0123456789abcdef"
+    running.secrets.put_secret_value(SecretId=f"{running.prefix}default", SecretString=running.api.key)
+    assert running.run()["full_listing"]
+    assert not running.run()["full_listing"]
+
+
+def test_another_version_s_table_is_not_carried(running: Deployment) -> None:
+    lines = running.objects()["latest/default.tsv"].splitlines()
+    body = b"\n".join(b"\t".join(line.split(b"\t")[:7]) for line in lines) + b"\n"
+    metadata = running.s3.head_object(Bucket=running.bucket, Key="latest/default.tsv")["Metadata"]
+    running.s3.put_object(Bucket=running.bucket, Key="latest/default.tsv", Body=body, Metadata=metadata)
+    summary = running.run()
+    assert summary["full_listing"]
+    assert not any(summary["changes"].values())
+    assert running.objects()["latest/default.tsv"].splitlines() == lines
