@@ -53,6 +53,12 @@ types: $(READY) ## Check the types of the function's code
 validate: $(READY) ## Check the template
 	$(TOOLS)/sam validate --lint
 
+.PHONY: bench
+bench: $(BUILT) ## Measure this project against its peers, into tests/benchmark (about half an hour)
+	@$(TOOLS)/uv pip install --quiet --python $(TOOLS)/python --requirement tests/benchmark/requirements.txt \
+		--constraint tests/requirements.txt
+	@$(TOOLS)/python -m tests.benchmark.run
+
 .PHONY: build
 build: $(BUILT) ## Build the function for deployment
 
@@ -101,6 +107,9 @@ lock: $(READY) ## Pin the development tools anew, from tests/requirements.in
 	$(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url \
 		--annotation-style line --constraint functions/snapshot/requirements.txt \
 		tests/requirements.in --output-file tests/requirements.txt
+	$(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url \
+		--annotation-style line --constraint functions/snapshot/requirements.txt --constraint tests/requirements.txt \
+		tests/benchmark/requirements.in --output-file tests/benchmark/requirements.txt
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here; your samconfig.local.toml and snapshots/ stay

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -22,6 +23,9 @@ _ADVICE = {
 _MASKED = re.compile(r"\S*\*{2,}\S*|\bsk-\S+")
 
 
+ObjectHook = Callable[[dict[str, Any]], Any]  # of json.loads: what to keep of each JSON object
+
+
 class Reply(NamedTuple):
     """The JSON object of an answer; `label` names request and answer in error messages."""
 
@@ -38,12 +42,14 @@ class FailedAttemptError(Exception):
         self.retry_after = retry_after
 
 
-def read(label: str, response: requests.Response, content: bytes, key: str) -> Reply:
+def read(
+    label: str, response: requests.Response, content: bytearray, key: str, object_hook: ObjectHook | None = None
+) -> Reply:
     """The reply in an answer; raises FailedAttemptError or ApiError, whose texts do not hold the `key`."""
     label += request_id(response)
     status = response.status_code
     if status == 200:
-        return Reply(label, _object(label, content, key))
+        return Reply(label, _object(label, content, key, object_hook))
     if 300 <= status < 400:
         raise ApiError(
             f"{label}: redirected (status {status}), which is not followed because the key would travel along. "
@@ -84,9 +90,9 @@ def _seconds_until(http_date: str) -> float:
     return left.total_seconds()
 
 
-def _object(label: str, content: bytes, key: str) -> dict[str, Any]:
+def _object(label: str, content: bytearray, key: str, object_hook: ObjectHook | None) -> dict[str, Any]:
     try:
-        body = json.loads(content)
+        body = json.loads(content, object_hook=object_hook)
     except (ValueError, RecursionError):
         start = redacted(content[:60].decode("utf-8", "replace"), key)
         reason = f"the answer is not JSON (its {len(content)} bytes begin with {start!r})."
@@ -99,7 +105,7 @@ def _object(label: str, content: bytes, key: str) -> dict[str, Any]:
     return body
 
 
-def _error(content: bytes, key: str) -> str:
+def _error(content: bytearray, key: str) -> str:
     """What the body of an error says: code and message, as far as it has them."""
     try:
         error = json.loads(content)["error"]

@@ -53,9 +53,11 @@ def _take_snapshot(settings: Settings, run: Run, deadline: float, function_arn: 
     with Transport(credentials.fetch(settings, run.source), deadline) as transport:
         listing = _list_jobs(settings, run, transport, previous)
     measures = measure(listing.lines, run.time, listing.models)
+    lines, is_full = listing.lines, listing.full
+    del listing  # a list of all models need not be held while the table is written
     view = transport.credentials.view
-    difference = _changes(previous, listing.lines, view)
-    snapshot = Snapshot.of(run, listing.lines, view)
+    difference = _changes(previous, lines, view)
+    snapshot = Snapshot.of(run, lines, view)
     key = store.write_dated(settings.bucket, run, snapshot)
     events.put(Origin(run.source, key, function_arn, settings.event_bus), difference)
     telemetry.emit(run, measures, difference.counts())
@@ -68,7 +70,7 @@ def _take_snapshot(settings: Settings, run: Run, deadline: float, function_arn: 
         "changes": difference.counts(),
         "bucket": settings.bucket,
         "key": key,
-        "full_listing": listing.full,
+        "full_listing": is_full,
         "api_requests": transport.requests_made,
     }
 

@@ -57,7 +57,7 @@ class FreshLines:
             self.lines[job.id] = table.to_line(job._replace(updated_at=updated_at))
 
 
-def date_shutdowns(transport: Transport, lines: list[bytes]) -> Collection[str]:
+def date_shutdowns(transport: Transport, lines: list[bytes]) -> Collection[bytes]:
     """Bring the models' announced ends into `lines`; where the API does not say, the last known date stays.
 
     Returns the ids of all models that the API lists; none are asked for if no job has made one.
@@ -65,23 +65,22 @@ def date_shutdowns(transport: Transport, lines: list[bytes]) -> Collection[str]:
     if not any(line.split(b"\t", _FINE_TUNED_MODEL + 1)[_FINE_TUNED_MODEL] for line in lines):
         return ()
     try:
-        models = fine_tuning_api.shutdown_dates(transport)
+        ends = fine_tuning_api.shutdown_dates(transport)
     except ApiError as error:
         logger.warning(
             "The models' shutdown dates cannot be read; the last known ones stay", extra={"cause": str(error)}
         )
         return ()
-    ends = {model.encode("utf-8", "replace"): end.encode() for model, end in models.items() if end is not None}
     for index, line in enumerate(lines):
         fields = line.split(b"\t", _SHUTDOWN_DATE + 1)
         end = _end(ends, fields[_MODEL], fields[_FINE_TUNED_MODEL])
         if end is not None and end != fields[_SHUTDOWN_DATE]:
             fields[_SHUTDOWN_DATE] = end
             lines[index] = b"\t".join(fields)
-    return models.keys()
+    return ends.keys()
 
 
-def _end(ends: Mapping[bytes, bytes], model: bytes, fine_tuned_model: bytes) -> bytes | None:
+def _end(ends: Mapping[bytes, bytes | None], model: bytes, fine_tuned_model: bytes) -> bytes | None:
     """The announced end of a fine-tuned model, else of its base; empty if none is announced, None if nobody says."""
     if not fine_tuned_model:
         return b""

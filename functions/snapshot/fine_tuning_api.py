@@ -14,6 +14,7 @@ from snapshot.transport import CONNECTIONS, Transport
 
 PAGE_SIZE = 100
 _NOT_FOUND = 404
+_UNTOLD = object()
 _EVENTS_SECONDS = 60  # for all events together: they refine one column, and are not worth the whole invocation
 
 
@@ -92,27 +93,43 @@ def newest_event_times(transport: Transport, job_ids: Sequence[str]) -> dict[str
         return dict(zip(job_ids, pool.map(newest, job_ids), strict=True))
 
 
-def shutdown_dates(transport: Transport) -> dict[str, str | None]:
+def shutdown_dates(transport: Transport) -> dict[bytes, bytes | None]:
     """Announced end (YYYY-MM-DD) of every model of `GET /models`: empty if none is, None if the server does not say."""
-    reply = transport.get("/models")
-    dates: dict[str, str | None] = {}
-    for index, model in enumerate(_data(reply)):
-        value = model.get("shutdown_date")
-        if value is not None and not _is_date(value):
-            raise ApiError(f"{reply.label}: data[{index}].shutdown_date must be YYYY-MM-DD or null.")
-        dates[model["id"]] = (value or "") if "shutdown_date" in model else None
-    return dates
+    ends: dict[bytes, bytes | None] = {}
+
+    def keep(entry: dict[str, Any]) -> Any:
+        # While the answer is parsed: the list has every model ever made, and is not to be held as objects.
+        if not isinstance(entry.get("id"), str):
+            return entry
+        end = entry.get("shutdown_date", _UNTOLD)
+        if end is not _UNTOLD and end is not None and not _is_date(end):
+            return entry
+        ends[entry["id"].encode("utf-8", "replace")] = None if end is _UNTOLD else (end or "").encode()
+        return None
+
+    reply = transport.get("/models", object_hook=keep)
+    for index, entry in enumerate(_array(reply)):
+        if entry is not None:
+            raise ApiError(
+                f"{reply.label}: data[{index}] must be an object with an id, its shutdown_date YYYY-MM-DD or null."
+            )
+    return ends
 
 
 def _path(job_id: str) -> str:
     return f"/fine_tuning/jobs/{quote(job_id, safe='')}"
 
 
-def _data(reply: Reply) -> list[dict[str, Any]]:
-    """The objects of a list, each with an id."""
+def _array(reply: Reply) -> list[Any]:
     data = reply.body.get("data")
     if not isinstance(data, list):
         raise ApiError(f"{reply.label}: the answer has no array named data. Is the base_url right?")
+    return data
+
+
+def _data(reply: Reply) -> list[dict[str, Any]]:
+    """The objects of a list, each with an id."""
+    data = _array(reply)
     for index, entry in enumerate(data):
         if not isinstance(entry, dict) or not isinstance(entry.get("id"), str) or not entry["id"]:
             raise ApiError(f"{reply.label}: data[{index}] must be an object whose id is a non-empty string.")

@@ -26,7 +26,7 @@ class Listing(NamedTuple):
 
     lines: list[bytes]
     full: bool
-    models: Collection[str]
+    models: Collection[bytes]
 
 
 class _Carried(NamedTuple):
@@ -42,6 +42,12 @@ def list_jobs(transport: Transport, previous: Sequence[bytes], *, full: bool) ->
 
     With `full` every page is read, whatever the table before says.
     """
+    lines, is_full = _lines(transport, previous, full=full)
+    models = dates.date_shutdowns(transport, lines)
+    return Listing(lines, is_full, models)
+
+
+def _lines(transport: Transport, previous: Sequence[bytes], *, full: bool) -> tuple[list[bytes], bool]:
     fresh = dates.FreshLines(Rows(previous))
     carried = _read(transport, fresh, previous, full=full)
     fresh.date_updates(transport)
@@ -53,8 +59,7 @@ def list_jobs(transport: Transport, previous: Sequence[bytes], *, full: bool) ->
         for job_id, place in carried.places.items():
             below[place] = fresh.lines[job_id]
         lines[carried.read :] = below
-    models = dates.date_shutdowns(transport, lines)
-    return Listing(lines, carried is None, models)
+    return lines, carried is None
 
 
 def _read(transport: Transport, fresh: dates.FreshLines, previous: Sequence[bytes], *, full: bool) -> _Carried | None:

@@ -24,7 +24,7 @@ class Measures(NamedTuple):
     days_to_shutdown: int | None
 
 
-def measure(lines: Collection[bytes], now: datetime, listed_models: Collection[str]) -> Measures:
+def measure(lines: Collection[bytes], now: datetime, listed_models: Collection[bytes]) -> Measures:
     """Measure a table at the time of its snapshot.
 
     `listed_models` are the ids that the API lists as models: where fine-tuned ones are among them, one that is not
@@ -32,23 +32,21 @@ def measure(lines: Collection[bytes], now: datetime, listed_models: Collection[s
     """
     statuses: Counter[bytes] = Counter()
     oldest_active = b""
-    ends: dict[bytes, bytes] = {}
+    ends: set[bytes] = set()
+    listed_only = any(model.startswith(b"ft:") for model in listed_models)
     for line in lines:
-        fields = line.split(b"\t")
+        fields = line.split(b"\t", _SHUTDOWN_DATE + 1)
         statuses[fields[_STATUS]] += 1
         if fields[_STATUS] in _ACTIVE and (not oldest_active or fields[_CREATED_AT] < oldest_active):
             oldest_active = fields[_CREATED_AT]
-        if fields[_SHUTDOWN_DATE] and fields[_FINE_TUNED_MODEL]:
-            ends[fields[_FINE_TUNED_MODEL]] = fields[_SHUTDOWN_DATE]
+        if fields[_SHUTDOWN_DATE] and (not listed_only or fields[_FINE_TUNED_MODEL] in listed_models):
+            ends.add(fields[_SHUTDOWN_DATE])
     by_status = {status: statuses.pop(status.encode(), 0) for status in KNOWN_STATUSES}
     by_status[OTHER] = statuses.total()
     age = (now - datetime.fromisoformat(oldest_active.decode())).total_seconds() if oldest_active else 0.0
-    if any(model.startswith("ft:") for model in listed_models):
-        listed = {model.encode() for model in listed_models}
-        ends = {model: end for model, end in ends.items() if model in listed}
-    return Measures(len(lines), by_status, max(age, 0.0), _days_to_first(ends.values(), now.date()))
+    return Measures(len(lines), by_status, max(age, 0.0), _days_to_first(ends, now.date()))
 
 
 def _days_to_first(ends: Iterable[bytes], today: date) -> int | None:
-    days = [(date.fromisoformat(end.decode()) - today).days for end in set(ends)]
+    days = [(date.fromisoformat(end.decode()) - today).days for end in ends]
     return min((count for count in days if count >= 0), default=None)

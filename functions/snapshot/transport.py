@@ -3,13 +3,13 @@
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import requests
 import urllib3
 
 from snapshot import __version__, answers
-from snapshot.answers import FailedAttemptError, Reply
+from snapshot.answers import FailedAttemptError, ObjectHook, Reply
 from snapshot.credentials import Credentials
 from snapshot.errors import ApiError, OutOfTimeError
 
@@ -59,13 +59,15 @@ class Transport:
         page: str = "",
         attempts: int = ATTEMPTS,
         deadline: float | None = None,
+        object_hook: ObjectHook | None = None,
     ) -> Reply:
         """The JSON object at `path`; raises ApiError, with `status` if there is one, or OutOfTimeError."""
         label = f"GET {path}{page}"
         deadline = self.deadline if deadline is None else deadline
         for attempt in range(1, attempts + 1):
             try:
-                return self._attempt(label, path, params, deadline)
+                response, content = self._attempt(label, path, params, deadline)
+                return answers.read(label, response, content, self.credentials.api_key, object_hook)
             except FailedAttemptError as failure:
                 reason = failure
             if attempt < attempts:
@@ -77,7 +79,9 @@ class Transport:
             f"{label}: {reason} Given up after {attempts} attempts; the next run tries again.", reason.status
         )
 
-    def _attempt(self, label: str, path: str, params: Mapping[str, str | int] | None, deadline: float) -> Reply:
+    def _attempt(
+        self, label: str, path: str, params: Mapping[str, str | int] | None, deadline: float
+    ) -> tuple[requests.Response, bytearray]:
         left = deadline - time.monotonic()
         if left <= 0:
             raise OutOfTimeError(f"{label}: the invocation's time is used up; nothing was written.")
@@ -92,13 +96,12 @@ class Transport:
                 allow_redirects=False,  # the key must not travel to another host
                 stream=True,
             ) as response:
-                content = b"".join(_chunks(response, label, deadline))
+                return response, _content(response, label, deadline)
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
             raise FailedAttemptError(f"{type(error).__name__}: {answers.redacted(str(error), key)}.") from None
         except (requests.RequestException, ValueError) as error:
             # `from None`: requests shows the headers that it refuses.
             raise ApiError(f"{label}: {type(error).__name__}: {answers.redacted(str(error), key)}") from None
-        return answers.read(label, response, content, key)
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self.credentials.api_key}"
@@ -109,16 +112,16 @@ class Transport:
         return request
 
 
-def _chunks(response: requests.Response, label: str, deadline: float) -> Iterator[bytes]:
+def _content(response: requests.Response, label: str, deadline: float) -> bytearray:
     # Piece by piece as they arrive: the time-out of a socket starts anew with each, the deadline does not.
-    size = 0
+    content = bytearray()
     while chunk := response.raw.read1(1 << 16, decode_content=True):
-        size += len(chunk)
-        if size > _LARGEST_BODY:
+        content += chunk
+        if len(content) > _LARGEST_BODY:
             raise ApiError(f"{label}: the answer is larger than {_LARGEST_BODY >> 20} MiB. Is the base_url right?")
         if time.monotonic() >= deadline:
             raise OutOfTimeError(f"{label}: the answer had not arrived in full when the invocation's time was used up.")
-        yield chunk
+    return content
 
 
 def _wait_seconds(attempt: int, retry_after: float | None) -> float:

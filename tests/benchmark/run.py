@@ -112,6 +112,7 @@ def deployment(aws: EmbeddedAws, base_url: str, key: str) -> dict[str, str]:
             "SNAPSHOT_BUCKET": name,
             "SECRET_PREFIX": f"{name}/",
             "OPENAI_BASE_URL": base_url,
+            "MALLOC_MMAP_THRESHOLD_": "1048576",  # as in the template
             "POWERTOOLS_SERVICE_NAME": "bench",
             "POWERTOOLS_METRICS_NAMESPACE": "FineTuning",
         }

@@ -55,4 +55,4 @@ def test_the_oldest_active_job() -> None:
 )
 def test_days_to_the_first_shutdown(ends: dict[str, str], listed: list[str], days: int | None) -> None:
     lines = [line(number, end, fine_tuned_model=model) for number, (model, end) in enumerate(ends.items())]
-    assert measure(lines, NOW, listed).days_to_shutdown == days
+    assert measure(lines, NOW, [model.encode() for model in listed]).days_to_shutdown == days
