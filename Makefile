@@ -5,6 +5,7 @@ PYTHON ?= python3
 SOURCE ?= default
 EVENT ?= events/default.json
 SECRET_PREFIX ?= fine-tuning/
+SINCE ?= 1day ago
 
 TOOLS := $(CURDIR)/.venv/bin
 READY := .venv/.ready
@@ -68,7 +69,7 @@ build: $(BUILT) ## Build the function for deployment
 secret: $(READY) ## Put the API key of SOURCE, from standard input, into its secret
 	@if [ -t 0 ]; then \
 		printf 'API key of the source %s (it is not shown): ' '$(SOURCE)' >&2; \
-		trap 'stty echo' EXIT; stty -echo; IFS= read -r key; echo >&2; \
+		trap 'stty echo' EXIT; trap 'exit 130' INT TERM; stty -echo; IFS= read -r key; echo >&2; \
 	else \
 		key=$$(cat); \
 	fi; \
@@ -90,15 +91,18 @@ deploy: $(BUILT) ## Build and deploy the stack; asks for its parameters the firs
 
 .PHONY: invoke
 invoke: $(READY) ## Run the deployed function once, with the event in the file EVENT
-	@$(TOOLS)/sam remote invoke SnapshotFunction --stack-name $(STACK) --event-file $(EVENT)
+	@answer=$$(mktemp); trap 'rm -f "$$answer"' EXIT; \
+	failed=$$(AWS_MAX_ATTEMPTS=1 $(TOOLS)/aws lambda invoke --cli-read-timeout 0 --payload fileb://$(EVENT) \
+		--function-name "$$($(call output,SnapshotFunction))" --query FunctionError --output text "$$answer") && \
+	cat "$$answer" && echo && [ "$$failed" = None ]
 
 .PHONY: latest
 latest: $(READY) ## Print the newest snapshot of SOURCE
 	@$(TOOLS)/aws s3 cp "s3://$$($(call output,SnapshotBucket))/latest/$(SOURCE).tsv" -
 
 .PHONY: logs
-logs: $(READY) ## Print the function's newest logs
-	@$(TOOLS)/sam logs --cw-log-group "$$($(call output,LogGroup))"
+logs: $(READY) ## Print what the function has logged SINCE a time, like '10min ago' (default: 1day ago)
+	@$(TOOLS)/sam logs --cw-log-group "$$($(call output,LogGroup))" --start-time '$(SINCE)'
 
 # --- Housekeeping ---
 

@@ -13,6 +13,7 @@ from snapshot.errors import ApiError
 from snapshot.job import clean
 
 _MOST_CHARACTERS = 400  # of somebody else's text in a message of ours
+_LOOKED_AT = 4000  # bytes of an answer that is no JSON; cut further only when the key is no longer in it
 _RETRIED = {408, 409, 429, 500, 502, 503, 504}
 _ADVICE = {
     401: " Put a valid key into the source's secret with `make secret`.",
@@ -62,10 +63,11 @@ def read(
     raise ApiError(f"{label}: {reason}{_ADVICE.get(status, '')}", status)
 
 
-def redacted(text: str, key: str) -> str:
+def redacted(text: str, key: str, most: int = _MOST_CHARACTERS) -> str:
     """Somebody else's text in one short line, without the key or what looks like one."""
+    text = text.encode("utf-8", "replace").decode()  # a lone surrogate could not be logged
     text = _MASKED.sub("[redacted]", clean(text.replace(key, "[redacted]")))
-    return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "…"
+    return text if len(text) <= most else text[:most] + "…"
 
 
 def request_id(response: requests.Response) -> str:
@@ -80,7 +82,7 @@ def retry_after_seconds(value: str | None) -> float | None:
         return None
     try:
         return float(value) if value.strip().isdecimal() else max(0.0, _seconds_until(value))
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for years and zones beyond all calendars
         return None
 
 
@@ -94,7 +96,7 @@ def _object(label: str, content: bytearray, key: str, object_hook: ObjectHook | 
     try:
         body = json.loads(content, object_hook=object_hook)
     except (ValueError, RecursionError):
-        start = redacted(content[:60].decode("utf-8", "replace"), key)
+        start = redacted(content[:_LOOKED_AT].decode("utf-8", "replace"), key, 60)
         reason = f"the answer is not JSON (its {len(content)} bytes begin with {start!r})."
         raise FailedAttemptError(reason, 200) from None
     if not isinstance(body, dict):
@@ -112,5 +114,5 @@ def _error(content: bytearray, key: str) -> str:
         parts = [error.get("code"), error.get("message")] if isinstance(error, dict) else [error]
         text = ": ".join(str(part) for part in parts if part)
     except (ValueError, RecursionError, LookupError, TypeError):
-        text = content[:200].decode("utf-8", "replace")
+        text = content[:_LOOKED_AT].decode("utf-8", "replace")
     return redacted(text, key) or "no message."

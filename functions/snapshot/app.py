@@ -21,18 +21,20 @@ from snapshot.telemetry import logger
 from snapshot.transport import Transport
 
 _UNAUTHORIZED = 401
-_MARGIN_SECONDS = 15  # of the invocation's time, kept for what follows the listing
+# Of the invocation's time, kept for what follows: the effects after the listing, and the report of an error.
+_EFFECTS_SECONDS = 60
+_REPORT_SECONDS = 20
 
 
 @logger.inject_lambda_context(clear_state=True)
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Take one snapshot; the event is that of `Run.parse`. Returns a summary, raises SnapshotError."""
-    deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - _MARGIN_SECONDS
+    end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
     try:
         settings = Settings.from_environment()
         run = Run.parse(event)
         logger.append_keys(source=run.source, snapshot_time=run.timestamp)
-        summary = _take_snapshot(settings, run, deadline, context.invoked_function_arn)
+        summary = _take_snapshot(settings, run, end, context.invoked_function_arn)
     except Exception:
         # Lambda tells the error too, but without the source.
         logger.exception("No snapshot was taken")
@@ -41,7 +43,7 @@ def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     return summary
 
 
-def _take_snapshot(settings: Settings, run: Run, deadline: float, function_arn: str) -> dict[str, Any]:
+def _take_snapshot(settings: Settings, run: Run, end: float, function_arn: str) -> dict[str, Any]:
     previous = store.read_latest(settings.bucket, run.source)
     if previous and previous.time and run.time < previous.time:
         return {
@@ -50,7 +52,7 @@ def _take_snapshot(settings: Settings, run: Run, deadline: float, function_arn: 
             "snapshot_time": run.timestamp,
             "latest_snapshot_time": f"{previous.time:%Y-%m-%dT%H:%M:%SZ}",
         }
-    with Transport(credentials.fetch(settings, run.source), deadline) as transport:
+    with Transport(credentials.fetch(settings, run.source), end - _EFFECTS_SECONDS) as transport:
         listing = _list_jobs(settings, run, transport, previous)
     measures = measure(listing.lines, run.time, listing.models)
     lines, is_full = listing.lines, listing.full
@@ -59,7 +61,7 @@ def _take_snapshot(settings: Settings, run: Run, deadline: float, function_arn: 
     difference = _changes(previous, lines, view)
     snapshot = Snapshot.of(run, lines, view)
     key = store.write_dated(settings.bucket, run, snapshot)
-    events.put(Origin(run.source, key, function_arn, settings.event_bus), difference)
+    events.put(Origin(run.source, key, function_arn, settings.event_bus), difference, end - _REPORT_SECONDS)
     telemetry.emit(run, measures, difference.counts())
     store.write_latest(settings.bucket, run, snapshot, previous.etag if previous else None)
     return {

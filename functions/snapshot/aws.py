@@ -3,4 +3,4 @@
 from botocore.config import Config
 
 # botocore waits 60 s for each answer by default, five times over: that alone could use up an invocation.
-CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})

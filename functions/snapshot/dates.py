@@ -1,7 +1,7 @@
 """The two columns that a job's payload does not hold: when it last changed, and when its model ends."""
 
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import lru_cache
 
 from snapshot import fine_tuning_api, table
 from snapshot.errors import ApiError
@@ -71,6 +71,8 @@ def date_shutdowns(transport: Transport, lines: list[bytes]) -> Collection[bytes
             "The models' shutdown dates cannot be read; the last known ones stay", extra={"cause": str(error)}
         )
         return ()
+    if not any(end is not None for end in ends.values()):
+        logger.warning("The API's models have no shutdown_date; the last known ones stay")
     for index, line in enumerate(lines):
         fields = line.split(b"\t", _SHUTDOWN_DATE + 1)
         end = _end(ends, fields[_MODEL], fields[_FINE_TUNED_MODEL])
@@ -88,7 +90,7 @@ def _end(ends: Mapping[bytes, bytes | None], model: bytes, fine_tuned_model: byt
     return own if own or base is None else base
 
 
-@cache
+@lru_cache
 def _base(model: bytes) -> bytes:
     return base_model(model.decode()).encode()
 

@@ -38,29 +38,36 @@ class Origin(NamedTuple):
     bus: str
 
 
-def put(origin: Origin, changes: Changes) -> None:
-    """Send every change as an event; raises SnapshotError if EventBridge keeps refusing one."""
+def put(origin: Origin, changes: Changes, deadline: float) -> None:
+    """Send every change as an event; raises SnapshotError if EventBridge keeps refusing one, or at the `deadline`."""
     details = [(JOB_CHANGED, _job_detail(origin, change)) for change in changes.jobs]
     details += [(SHUTDOWN_ANNOUNCED, _shutdown_detail(origin, change)) for change in changes.shutdowns]
     for batch in _batches([_entry(origin, detail_type, detail) for detail_type, detail in details]):
+        if time.monotonic() >= deadline:
+            raise SnapshotError("No time is left to send all changes. The next run sends them again.")
         try:
             _deliver(batch)
         except (BotoCoreError, ClientError) as error:
             raise SnapshotError(f"EventBridge refuses the changes: {error} The next run sends them again.") from error
 
 
+def _unquoted(text: str) -> str:
+    """A text that can stand in a rule's quoted message: EventBridge escapes nothing. The snapshot has it as it is."""
+    return text.replace("\\", "/").replace('"', "'")
+
+
 def _job_detail(origin: Origin, change: JobChange) -> dict[str, Any]:
     job = change.job
     return {
         "snapshot_source": origin.source,
-        "job_id": job.id,
-        "model": job.model,
-        "fine_tuned_model": job.fine_tuned_model,
-        "status": change.status,
+        "job_id": _unquoted(job.id),
+        "model": _unquoted(job.model),
+        "fine_tuned_model": _unquoted(job.fine_tuned_model),
+        "status": _unquoted(change.status),
         "previous_status": change.previous_status,
         "created_at": job.created_at,
         "updated_at": job.updated_at,
-        "error": job.error,
+        "error": _unquoted(job.error),
         "snapshot_key": origin.key,
     }
 
@@ -68,7 +75,7 @@ def _job_detail(origin: Origin, change: JobChange) -> dict[str, Any]:
 def _shutdown_detail(origin: Origin, change: ShutdownChange) -> dict[str, Any]:
     return {
         "snapshot_source": origin.source,
-        "model": change.model,
+        "model": _unquoted(change.model),
         "shutdown_date": change.shutdown_date,
         "previous_shutdown_date": change.previous_shutdown_date,
         "fine_tuned_models": change.fine_tuned_models[:_MODELS_NAMED],
@@ -105,12 +112,13 @@ def _batches(entries: Sequence["PutEventsRequestEntryTypeDef"]) -> Iterator[list
 def _deliver(entries: list["PutEventsRequestEntryTypeDef"]) -> None:
     """Send a batch, and again those of its entries that were refused; a call that failed is repeated by botocore."""
     for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(_FIRST_WAIT_SECONDS * 2**attempt)
         results = _events().put_events(Entries=entries)["Entries"]
         refused = [result for result in results if "ErrorCode" in result]
         entries = [entry for entry, result in zip(entries, results, strict=True) if "ErrorCode" in result]
         if not entries:
             return
-        time.sleep(_FIRST_WAIT_SECONDS * 2**attempt)
     reason = f"{refused[0]['ErrorCode']}: {refused[0].get('ErrorMessage', '')}"
     raise SnapshotError(f"EventBridge refuses {len(entries)} changes: {reason} The next run sends them again.")
 

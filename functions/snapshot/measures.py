@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -48,5 +49,8 @@ def measure(lines: Collection[bytes], now: datetime, listed_models: Collection[b
 
 
 def _days_to_first(ends: Iterable[bytes], today: date) -> int | None:
-    days = [(date.fromisoformat(end.decode()) - today).days for end in ends]
+    days = []
+    for end in ends:
+        with suppress(ValueError):  # somebody has edited the table before
+            days.append((date.fromisoformat(end.decode()) - today).days)
     return min((count for count in days if count >= 0), default=None)

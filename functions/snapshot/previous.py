@@ -42,7 +42,10 @@ def seam_end(lines: Sequence[bytes], page: Sequence[Job]) -> int | None:
     seam = page[-SEAM:]
     if not lines or not seam or seam[-1].created_at >= table.created_at(lines[0]):
         return None
-    start = bisect_left(lines, -_seconds(seam[0].created_at), key=lambda line: -_seconds(table.created_at(line)))
+    try:
+        start = bisect_left(lines, -_seconds(seam[0].created_at), key=lambda line: -_seconds(table.created_at(line)))
+    except ValueError:  # somebody has edited the table
+        return None
     while start < len(lines) and table.job_id(lines[start]) != seam[0].id:
         if table.created_at(lines[start]) != seam[0].created_at:
             return None

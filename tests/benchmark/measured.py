@@ -1,7 +1,7 @@
 """One listing, measured in a process of its own: `python measured.py VARIANT BASE_URL KEY`.
 
-Prints the number of jobs, the seconds and CPU seconds from before the listing to its result, and the process's peak
-memory. Imports and the making of clients are not counted; see cold.py for them.
+Prints the number of jobs, the seconds and CPU seconds from before the listing to its result, the process's peak memory
+and the requests made. Imports and the making of clients are not counted; see cold.py for them.
 """
 
 import json
@@ -78,11 +78,18 @@ def peak_mib() -> float:
     return int(found[1]) / 1024
 
 
+def requests_so_far(base_url: str) -> int:
+    """How many requests the simulated API has had."""
+    with urllib.request.urlopen(base_url.removesuffix("/v1") + "/requests") as answer:
+        return int(json.load(answer))
+
+
 def main() -> None:
     """Measure the variant that is asked for."""
     variant, base_url, key = sys.argv[1:]
     peers = {"sdk": sdk, "dlt": dlt, "floor": floor}
     run = peers[variant](base_url, key) if variant in peers else ours(full=variant == "full")
+    before = requests_so_far(base_url)
     wall, cpu = time.perf_counter(), time.process_time()
     jobs = run()
     measured = {
@@ -91,6 +98,7 @@ def main() -> None:
         "cpu": time.process_time() - cpu,
         "mib": peak_mib(),
     }
+    measured["requests"] = requests_so_far(base_url) - before
     print("\n" + json.dumps(measured))
 
 

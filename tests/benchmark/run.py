@@ -46,9 +46,8 @@ def main() -> None:
             cold = measure_cold(aws, base_url, key, options.runs * 3)
     text = [*markdown(rows), "", *cold_markdown(cold)]
     print("", *text, sep="\n")
-    (HERE / "results.md").write_text(
-        f"{datetime.now(UTC):%Y-%m-%d}, median of {options.runs} runs\n\n" + "\n".join(text) + "\n"
-    )
+    heading = f"Measured on {datetime.now(UTC):%Y-%m-%d}: medians of {options.runs} runs on {os.cpu_count()} cores."
+    (HERE / "results.md").write_text("\n".join([heading, "", *text, ""]))
     draw(rows)
 
 
@@ -139,15 +138,15 @@ def run(command: Sequence[str], environment: dict[str, str]) -> str:
 def markdown(rows: Sequence[tuple[int, float, dict[str, Figures]]]) -> list[str]:
     """Wall seconds of each variant and how many times faster than the SDK that is; CPU and memory beside it."""
     lines = [
-        "| jobs | latency | variant | seconds | × faster than the SDK | CPU seconds | peak MiB |",
-        "|--:|--:|---|--:|--:|--:|--:|",
+        "| jobs | latency | variant | requests | seconds | × faster than the SDK | CPU seconds | peak MiB |",
+        "|--:|--:|---|--:|--:|--:|--:|--:|",
     ]
     for jobs, latency, figures in rows:
         for variant, own in figures.items():
             ratio = figures["sdk"]["wall"] / own["wall"]
             lines.append(
-                f"| {jobs:,} | {latency * 1000:.0f} ms | {NAMES[variant]} | {own['wall']:.2f} | {ratio:.1f} "
-                f"| {own['cpu']:.2f} | {own['mib']:.0f} |"
+                f"| {jobs:,} | {latency * 1000:.0f} ms | {NAMES[variant]} | {own['requests']:,.0f} | {own['wall']:.2f} "
+                f"| {ratio:.1f} | {own['cpu']:.2f} | {own['mib']:.0f} |"
             )
     return lines
 

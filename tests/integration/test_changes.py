@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -230,22 +231,29 @@ ORIGIN = Origin("default", "key", "arn", "default")
 
 @pytest.mark.parametrize("refusing", [2], indirect=True)
 def test_refused_entries_are_sent_again(refusing: RefusingEventBridge) -> None:
-    events.put(ORIGIN, some_changes(25))
+    events.put(ORIGIN, some_changes(25), time.monotonic() + 60)
     assert sorted(detail["job_id"] for detail in refusing.accepted) == [f"ftjob-{number:024}" for number in range(25)]
 
 
 @pytest.mark.parametrize("refusing", [99], indirect=True)
 def test_what_stays_refused_fails_the_run(refusing: RefusingEventBridge) -> None:
     with pytest.raises(SnapshotError, match="EventBridge refuses 1 changes: ThrottlingException: Rate exceeded"):
-        events.put(ORIGIN, some_changes(1))
+        events.put(ORIGIN, some_changes(1), time.monotonic() + 60)
     assert refusing.accepted == []
 
 
 @pytest.mark.parametrize("refusing", [0], indirect=True)
 def test_batches_stay_within_the_limits(refusing: RefusingEventBridge) -> None:
-    events.put(ORIGIN, some_changes(101, error="ü" * 1024))
+    events.put(ORIGIN, some_changes(101, error="ü" * 1024), time.monotonic() + 60)
     assert max(refusing.batches) == 10
     assert sum(refusing.batches) == len(refusing.accepted) == 101
+
+
+@pytest.mark.parametrize("refusing", [0], indirect=True)
+def test_no_time_for_the_events_is_told_in_time(refusing: RefusingEventBridge) -> None:
+    with pytest.raises(SnapshotError, match="No time is left to send all changes"):
+        events.put(ORIGIN, some_changes(25), time.monotonic())
+    assert refusing.batches == []
 
 
 @pytest.mark.usefixtures("bus")

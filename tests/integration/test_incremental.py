@@ -188,6 +188,11 @@ def test_a_broken_order_leads_to_a_full_listing(api: SimulatedApi, transport: Tr
     assert listing.lines == history
 
 
+def test_a_table_that_somebody_edited_is_replaced(transport: Transport, history: list[bytes]) -> None:
+    edited = [line.replace(b"2026-", b"26-").replace(b"2027-", b"27-") for line in history]
+    assert list_jobs(transport, edited, full=False).lines == history
+
+
 def test_what_a_full_listing_alone_can_know(api: SimulatedApi, transport: Transport, history: list[bytes]) -> None:
     """A job that had ended, far below: it vanishes, or changes after all."""
     gone, changed = api.jobs[500], api.jobs[600]

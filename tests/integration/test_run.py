@@ -67,6 +67,15 @@ def test_metric_rows_summary_and_metadata_agree(cap: int, deployment: Deployment
     assert (line["source"], line["snapshot_time"], line["job_count"]) == ("team-a", time, 250)
 
 
+def test_a_long_listing_tells_how_far_it_is(deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    deployment.api.largest_page, deployment.api.latency = 25, 0.55
+    deployment.run()
+    told = [line["pages_read"] for line in deployment.logged() if line["message"] == "Listing jobs"]
+    assert told
+    assert all(0 < pages <= 10 for pages in told)
+
+
 def test_no_jobs(deployment: Deployment) -> None:
     deployment.api.jobs = []
     deployment.put_simulated_secret()
@@ -222,7 +231,7 @@ def test_a_bad_secret(value: str | bytes | None, message: str, deployment: Deplo
 def test_a_bad_answer_in_the_middle_of_the_listing(answer: Answer, message: str, deployment: Deployment) -> None:
     deployment.put_simulated_secret()
     deployment.api.faults = [Fault(JOBS, answer, times=99, skip=1)]
-    assert_fails(deployment, ApiError, message, seconds=17)
+    assert_fails(deployment, ApiError, message, seconds=62)
 
 
 def test_a_wrong_key(deployment: Deployment) -> None:
@@ -241,8 +250,14 @@ def test_too_little_time(deployment: Deployment) -> None:
     deployment.put_simulated_secret()
     deployment.api.latency = 0.7
     with pytest.raises(ApiError, match=r"GET /fine_tuning/jobs page [23].*(time|Timeout)"):
-        deployment.run(seconds=16)
+        deployment.run(seconds=61)
     assert deployment.objects() == {}
+
+
+def test_what_is_told_can_be_logged(deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    deployment.api.faults = [Fault(JOBS, faults.body(b'{"error":{"message":"bad \\ud800 name"}}', 400))]
+    assert_fails(deployment, ApiError, r"status 400: bad \? name")
 
 
 def test_no_bucket(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

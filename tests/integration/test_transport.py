@@ -37,12 +37,20 @@ def test_what_may_pass_is_tried_again(answer: Answer, api: SimulatedApi, transpo
     assert transport.requests_made == 3
 
 
+ODD_DATES = (
+    "soon",
+    "-5",
+    "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    "Mon, 01 Jan 2026 00:00:00 +99999999999999",
+)
+
+
 def in_seconds(seconds: int) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
 @pytest.mark.parametrize(
-    ("wish", "least", "most"), [("2", 2, 4), (in_seconds, 1, 4), (None, 0, 1.5), ("soon", 0, 1.5), ("-5", 0, 1.5)]
+    ("wish", "least", "most"), [("2", 2, 4), (in_seconds, 1, 4), (None, 0, 1.5), *((bad, 0, 1.5) for bad in ODD_DATES)]
 )
 def test_retry_after_is_obeyed(
     wish: str | Callable[[int], str] | None, least: float, most: float, api: SimulatedApi, transport: Transport
@@ -124,6 +132,18 @@ def test_an_echoed_key_is_not_shown(echo: str, api: SimulatedApi, transport: Tra
         transport.get(JOBS)
     assert "sk-" not in str(caught.value)
     assert "cdef" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("status", "length"), [(403, 3990), (403, 390), (200, 55), (200, 3980)])
+def test_a_key_is_not_shown_where_a_text_is_cut(status: int, length: int, api: SimulatedApi) -> None:
+    api.key = "azure" + "0123456789abcdef" * 4
+    api.faults = [Fault(JOBS, faults.body("x" * length + " " + api.key, status, "text/plain"), times=2)]
+    with (
+        Transport(Credentials(api.key, api.base_url), time.monotonic() + 60) as transport,
+        pytest.raises(ApiError) as caught,
+    ):
+        transport.get(JOBS, attempts=1)
+    assert "azure" not in str(caught.value)
 
 
 def test_headers(api: SimulatedApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

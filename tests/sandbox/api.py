@@ -101,6 +101,7 @@ class SimulatedApi:
 
     async def _start(self) -> None:
         app = web.Application(middlewares=[self._serve])
+        app.router.add_get("/requests", self._count_requests)
         app.router.add_get("/v1/fine_tuning/jobs", self._list_jobs)
         app.router.add_get("/v1/fine_tuning/jobs/{id}", self._retrieve_job)
         app.router.add_get("/v1/fine_tuning/jobs/{id}/events", self._list_events)
@@ -112,6 +113,8 @@ class SimulatedApi:
 
     @web.middleware
     async def _serve(self, request: web.Request, handler: Answer) -> web.StreamResponse:
+        if request.path == "/requests":
+            return await handler(request)
         self.requests.append(request.path_qs)
         if self.latency:
             await asyncio.sleep(self.latency)
@@ -125,6 +128,10 @@ class SimulatedApi:
         if not response.prepared:
             response.headers["x-request-id"] = f"req_{next(self._request_ids):08}"
         return response
+
+    async def _count_requests(self, _request: web.Request) -> web.Response:
+        """Not of the API: for a client in another process that wants to know how many requests there were."""
+        return web.json_response(len(self.requests))
 
     async def _list_jobs(self, request: web.Request) -> web.Response:
         window = self._window(request, self._positions, default=20)

@@ -51,6 +51,7 @@ def test_the_oldest_active_job() -> None:
         ({"ft:a": "2026-11-21"}, [], None),
         ({"ft:a": "2026-12-02", "ft:b": "2026-11-23"}, ["gpt-4o", "ft:a"], 10),
         ({"ft:a": "2026-12-02"}, ["gpt-4o"], 10),
+        ({"ft:a": "2026-12-02", "ft:b": "soon"}, [], 10),
     ],
 )
 def test_days_to_the_first_shutdown(ends: dict[str, str], listed: list[str], days: int | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from snapshot import events
 from snapshot.changes import Changes, JobChange, ShutdownChange
-from snapshot.job import Job
+from snapshot.job import KNOWN_STATUSES, Job
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -107,6 +107,17 @@ def test_events() -> None:
 
 def test_no_topic_or_alarm_uses_a_key_that_would_silence_it() -> None:
     assert not re.search(r"KmsMasterKeyId: *alias/aws", (ROOT / "template.yaml").read_text())
+
+
+def test_costs_add_up() -> None:
+    *rows, total = table("what", "arithmetic", "USD")
+    assert f"{sum(float(amount) for *_, amount in rows):.2f}" == total[-1].strip("*")
+    metrics, statuses = len(table("metric", "unit", "what")), len(KNOWN_STATUSES) + 1
+    assert rows[0][1] == f"{metrics + statuses} ({metrics} and {statuses} statuses) × 0.30"
+
+
+def test_the_benchmark_is_the_last_one() -> None:
+    assert (ROOT / "tests/benchmark/results.md").read_text().strip() in README
 
 
 def test_make_targets_exist() -> None:
