@@ -109,10 +109,7 @@ def _put(bucket: str, key: str, snapshot: Snapshot, **condition: str) -> None:
 
 
 def _replace(bucket: str, key: str, snapshot: Snapshot, etag: str | None) -> None:
-    if etag is None:
-        _put(bucket, key, snapshot, IfNoneMatch="*")
-    else:
-        _put(bucket, key, snapshot, IfMatch=etag)
+    _put(bucket, key, snapshot, **({"IfMatch": etag} if etag else {"IfNoneMatch": "*"}))
 
 
 def _head(bucket: str, key: str) -> tuple[str | None, datetime | None]:

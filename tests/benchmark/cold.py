@@ -5,21 +5,15 @@
 
 import os
 import sys
-from types import SimpleNamespace
+
+from context import CONTEXT
 
 
 def ours() -> None:
     """The handler."""
     from snapshot.app import lambda_handler  # noqa: PLC0415
 
-    context = SimpleNamespace(
-        function_name="function",
-        memory_limit_in_mb=128,
-        invoked_function_arn="arn",
-        aws_request_id="request",
-        get_remaining_time_in_millis=lambda: 900_000,
-    )
-    lambda_handler({}, context)
+    lambda_handler({}, CONTEXT)
 
 
 def sdk(base_url: str, key: str) -> None:

@@ -11,7 +11,8 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+
+from context import CONTEXT
 
 PAGE = 100
 
@@ -61,14 +62,7 @@ def ours(full: bool) -> Callable[[], int]:
 
     store._s3()
     credentials._secrets()
-    context = SimpleNamespace(
-        function_name="function",
-        memory_limit_in_mb=128,
-        invoked_function_arn="arn",
-        aws_request_id="request",
-        get_remaining_time_in_millis=lambda: 900_000,
-    )
-    return lambda: int(lambda_handler({"full": full}, context)["job_count"])
+    return lambda: int(lambda_handler({"full": full}, CONTEXT)["job_count"])
 
 
 def peak_mib() -> float:

@@ -46,7 +46,7 @@ def calm(alarmed: Stack, own_api: SimulatedApi) -> Stack:
     for source in ("alpha", "team-b"):
         alarmed.invoke(source=source)
     alarmed.aws.advance(HOUR)
-    wait_until(lambda: ringing(alarmed) == set())
+    assert_soon(lambda: ringing(alarmed) == set())
     return alarmed
 
 
@@ -54,7 +54,7 @@ def ringing(stack: Stack) -> set[str]:
     return {logical_id for logical_id, alarm in stack.alarms().items() if alarm["StateValue"] == "ALARM"}
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def assert_soon(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + SETTLE_SECONDS
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -93,7 +93,7 @@ def job_fails(api: SimulatedApi, stack: Stack) -> None:
     api.jobs = [running, *api.jobs]
     stack.invoke(source="alpha")
     stack.aws.advance(HOUR)
-    wait_until(lambda: ringing(stack) == set())
+    assert_soon(lambda: ringing(stack) == set())
     running.finish("failed", api.now - 1)
     stack.invoke(source="alpha")
 
@@ -107,7 +107,7 @@ def job_is_stuck(api: SimulatedApi, stack: Stack) -> None:
     job = new_job(CHANCE, api.now - 2 * DAY, "succeeded", hours=90)
     api.jobs = [job, *api.jobs]
     stack.invoke(source="alpha")
-    wait_until(lambda: "JobStuckalpha" in ringing(stack))
+    assert_soon(lambda: "JobStuckalpha" in ringing(stack))
     stack.aws.advance(HOUR)  # that it came is no news any more; that it is stuck stays
 
 
@@ -168,15 +168,15 @@ def test_an_alarm_rings_and_goes_back(
     name = calm.alarms()[alarm]["AlarmName"]
     inbox = queues.of_topic(calm.aws, calm.outputs["Topic"])
     cause(own_api, calm)
-    wait_until(lambda: ringing(calm) == {alarm})
-    expect(inbox, states(name), ["ALARM"])
+    assert_soon(lambda: ringing(calm) == {alarm})
+    assert_received(inbox, states(name), ["ALARM"])
     calm.aws.advance(300)
     end(own_api, calm)
-    wait_until(lambda: ringing(calm) == set())
-    expect(inbox, states(name), ["OK"] if tells_ok else [])
+    assert_soon(lambda: ringing(calm) == set())
+    assert_received(inbox, states(name), ["OK"] if tells_ok else [])
 
 
-def expect(inbox: Queue, read: Callable[[list[str]], list[str]], expected: list[str]) -> None:
+def assert_received(inbox: Queue, read: Callable[[list[str]], list[str]], expected: list[str]) -> None:
     """Wait until what `read` finds in the messages that have come is what is expected."""
     messages: list[str] = []
 
@@ -184,7 +184,7 @@ def expect(inbox: Queue, read: Callable[[list[str]], list[str]], expected: list[
         messages.extend(message["Message"] for message in inbox.receive())
         return read(messages) == expected
 
-    wait_until(found)
+    assert_soon(found)
 
 
 def states(alarm: str) -> Callable[[list[str]], list[str]]:
@@ -210,7 +210,9 @@ def test_a_failure_in_each_of_two_runs_is_told_twice(calm: Stack, own_api: Simul
     for job in (first, second):
         job.finish("failed", own_api.now - 1)
         calm.invoke(source="team-b")
-    expect(inbox, starts, [f"Fine-tuning job {job.id} of the source team-b: failed" for job in (first, second)])
+    assert_received(
+        inbox, starts, [f"Fine-tuning job {job.id} of the source team-b: failed" for job in (first, second)]
+    )
 
 
 def test_a_message_says_what_one_needs(calm: Stack, own_api: SimulatedApi) -> None:
@@ -228,7 +230,9 @@ def test_a_message_says_what_one_needs(calm: Stack, own_api: SimulatedApi) -> No
         f"At OpenAI: https://platform.openai.com/finetune/{job.id}",
         f"Snapshot: s3://{calm.outputs['SnapshotBucket']}/{key}",
     ]
-    expect(inbox, lambda messages: [text.strip('"') for text in messages if "Model:" in text], [" | ".join(parts)])
+    assert_received(
+        inbox, lambda messages: [text.strip('"') for text in messages if "Model:" in text], [" | ".join(parts)]
+    )
 
 
 def test_only_the_statuses_asked_for_are_told(calm: Stack, own_api: SimulatedApi) -> None:
@@ -236,14 +240,14 @@ def test_only_the_statuses_asked_for_are_told(calm: Stack, own_api: SimulatedApi
     own_api.jobs = [new_job(CHANCE, own_api.now - 10 * HOUR, "succeeded", hours=1), *own_api.jobs]
     inbox = queues.of_topic(calm.aws, calm.outputs["Topic"])
     calm.invoke(source="alpha")
-    expect(inbox, starts, [f"Fine-tuning job {gone.id} of the source alpha: removed"])
+    assert_received(inbox, starts, [f"Fine-tuning job {gone.id} of the source alpha: removed"])
 
 
 def test_an_announced_shutdown_is_told(calm: Stack, own_api: SimulatedApi) -> None:
     inbox = queues.of_topic(calm.aws, calm.outputs["Topic"])
     own_api.announced = {"gpt-4.1-nano-2025-04-14": "2031-01-14"}
     calm.invoke(source="alpha")
-    expect(inbox, starts, ["Shutdown of the model gpt-4.1-nano-2025-04-14: 2031-01-14"])
+    assert_received(inbox, starts, ["Shutdown of the model gpt-4.1-nano-2025-04-14: 2031-01-14"])
 
 
 def test_the_topic_is_heard_by_nobody_else_s_stack_and_has_no_key_of_sns(calm: Stack, own_api: SimulatedApi) -> None:
@@ -252,7 +256,7 @@ def test_the_topic_is_heard_by_nobody_else_s_stack_and_has_no_key_of_sns(calm: S
     own_here = queues.of_topic(calm.aws, calm.outputs["Topic"])
     gone, *own_api.jobs = own_api.jobs
     calm.invoke(source="alpha")
-    expect(own_here, starts, [f"Fine-tuning job {gone.id} of the source alpha: removed"])
+    assert_received(own_here, starts, [f"Fine-tuning job {gone.id} of the source alpha: removed"])
     assert starts([message["Message"] for message in inbox.receive()]) == []
     sns = calm.aws.client("sns")
     subscribed = sns.list_subscriptions_by_topic(TopicArn=other.outputs["Topic"])["Subscriptions"]
@@ -266,10 +270,10 @@ def test_snapshots_are_missing_when_the_schedules_are_disabled(aws: EmbeddedAws,
     stack = Stack(aws, "stopped", {"ScheduleExpression": "rate(1 minute)"})
     stack.put_secret("default", json.dumps({"api_key": own_api.key, "base_url": own_api.base_url}))
     stack.invoke()
-    wait_until(lambda: ringing(stack) == set())
+    assert_soon(lambda: ringing(stack) == set())
     stack.update(ScheduleState="DISABLED")
     aws.advance(5 * HOUR)
-    wait_until(lambda: ringing(stack) == {"SnapshotMissingdefault"})
+    assert_soon(lambda: ringing(stack) == {"SnapshotMissingdefault"})
 
 
 def test_the_dashboard_finds_the_metrics(calm: Stack) -> None:
