@@ -91,18 +91,18 @@ deploy: $(BUILT) ## Build and deploy the stack; asks for its parameters the firs
 
 .PHONY: invoke
 invoke: $(READY) ## Run the deployed function once, with the event in the file EVENT
-	@answer=$$(mktemp); trap 'rm -f "$$answer"' EXIT; \
+	@function=$$($(call output,SnapshotFunction)) && answer=$$(mktemp) && trap 'rm -f "$$answer"' EXIT && \
 	failed=$$(AWS_MAX_ATTEMPTS=1 $(TOOLS)/aws lambda invoke --cli-read-timeout 0 --payload fileb://$(EVENT) \
-		--function-name "$$($(call output,SnapshotFunction))" --query FunctionError --output text "$$answer") && \
+		--function-name "$$function" --query FunctionError --output text "$$answer") && \
 	cat "$$answer" && echo && [ "$$failed" = None ]
 
 .PHONY: latest
 latest: $(READY) ## Print the newest snapshot of SOURCE
-	@$(TOOLS)/aws s3 cp "s3://$$($(call output,SnapshotBucket))/latest/$(SOURCE).tsv" -
+	@bucket=$$($(call output,SnapshotBucket)) && $(TOOLS)/aws s3 cp "s3://$$bucket/latest/$(SOURCE).tsv" -
 
 .PHONY: logs
 logs: $(READY) ## Print what the function has logged SINCE a time, like '10min ago' (default: 1day ago)
-	@$(TOOLS)/sam logs --cw-log-group "$$($(call output,LogGroup))" --start-time '$(SINCE)'
+	@group=$$($(call output,LogGroup)) && $(TOOLS)/sam logs --cw-log-group "$$group" --start-time '$(SINCE)'
 
 # --- Housekeeping ---
 
