@@ -47,7 +47,7 @@ def read(
     label: str, response: requests.Response, content: bytearray, key: str, object_hook: ObjectHook | None = None
 ) -> Reply:
     """The reply in an answer; raises FailedAttemptError or ApiError, whose texts do not hold the `key`."""
-    label += request_id(response)
+    label += _request_id(response)
     status = response.status_code
     if status == 200:
         return Reply(label, _object(label, content, key, object_hook))
@@ -59,7 +59,7 @@ def read(
         )
     reason = f"status {status}: {_error(content, key)}"
     if status in _RETRIED:
-        raise FailedAttemptError(reason, status, retry_after_seconds(response.headers.get("Retry-After")))
+        raise FailedAttemptError(reason, status, _retry_after_seconds(response.headers.get("Retry-After")))
     raise ApiError(f"{label}: {reason}{_ADVICE.get(status, '')}", status)
 
 
@@ -70,13 +70,13 @@ def redacted(text: str, key: str, most: int = _MOST_CHARACTERS) -> str:
     return text if len(text) <= most else text[:most] + "…"
 
 
-def request_id(response: requests.Response) -> str:
+def _request_id(response: requests.Response) -> str:
     """The API's own name of an answer, for its support, as a part of a label; empty if it gives none."""
     value = clean(response.headers.get("x-request-id", ""))[:100]
     return f" (request id {value})" if value else ""
 
 
-def retry_after_seconds(value: str | None) -> float | None:
+def _retry_after_seconds(value: str | None) -> float | None:
     """Seconds from a Retry-After header, which holds seconds or a date; None if it holds neither."""
     if value is None:
         return None

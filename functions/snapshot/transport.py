@@ -35,8 +35,8 @@ class Transport:
         self._lock = threading.Lock()
         self._session = requests.Session()
         self._session.auth = self._authorize
-        # Proxies and certificates of the environment, looked up once: requests does it for every request, at a third
-        # of its cost. Nor is a .netrc file read, whose password would replace the key.
+        # Proxies and certificates of the environment, looked up once: requests would do it anew for every request.
+        # Nor is a .netrc file read, whose password would replace the key.
         environment = self._session.merge_environment_settings(credentials.base_url, {}, None, None, None)
         self._session.proxies, self._session.verify = environment["proxies"], environment["verify"]
         self._session.trust_env = False

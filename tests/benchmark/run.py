@@ -78,24 +78,21 @@ def measure(aws: EmbeddedAws, base_url: str, key: str, runs: int) -> dict[str, F
     }
 
 
-def measure_cold(aws: EmbeddedAws, base_url: str, key: str, runs: int) -> dict[str, Figures]:
-    """Median CPU and wall seconds of whole processes; the function's as it is deployed, the others' the same way."""
-    found: dict[str, list[Figures]] = {"ours": [], "sdk": [], "floor": []}
+def measure_cold(aws: EmbeddedAws, base_url: str, key: str, runs: int) -> Figures:
+    """Median CPU seconds of whole processes; the function's as it is deployed, the others' the same way."""
+    found: dict[str, list[float]] = {"ours": [], "sdk": [], "floor": []}
     environment = deployment(aws, base_url, key)
     minimal = environment | {"PYTHONPATH": str(install_sdk())}
     for number in range(runs + 1):
         for variant, several in found.items():
             own = minimal if variant == "sdk" else environment
-            before, started = resource.getrusage(resource.RUSAGE_CHILDREN), datetime.now(UTC)
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             run([*LAMBDA, str(HERE / "cold.py"), variant, base_url, key], own)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
             if number:  # the first time is for the compiled files
-                several.append({"cpu": cpu, "wall": (datetime.now(UTC) - started).total_seconds()})
-    return {
-        variant: {name: statistics.median(figures[name] for figures in several) for name in ("cpu", "wall")}
-        for variant, several in found.items()
-    }
+                several.append(cpu)
+    return {variant: statistics.median(several) for variant, several in found.items()}
 
 
 def deployment(aws: EmbeddedAws, base_url: str, key: str) -> dict[str, str]:
@@ -151,12 +148,12 @@ def markdown(rows: Sequence[tuple[int, float, dict[str, Figures]]]) -> list[str]
     return lines
 
 
-def cold_markdown(cold: dict[str, Figures]) -> list[str]:
+def cold_markdown(cold: Figures) -> list[str]:
     """The cold runs, with the ratios to the SDK's and to the floor."""
     lines = ["| cold run, 20 jobs | CPU seconds | of the SDK's | of the floor |", "|---|--:|--:|--:|"]
     for variant, own in cold.items():
-        of_sdk, of_floor = own["cpu"] / cold["sdk"]["cpu"], own["cpu"] / cold["floor"]["cpu"]
-        lines.append(f"| {COLD_NAMES[variant]} | {own['cpu']:.2f} | {of_sdk:.2f} | {of_floor:.2f} |")
+        of_sdk, of_floor = own / cold["sdk"], own / cold["floor"]
+        lines.append(f"| {COLD_NAMES[variant]} | {own:.2f} | {of_sdk:.2f} | {of_floor:.2f} |")
     return lines
 
 
