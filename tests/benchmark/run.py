@@ -105,6 +105,7 @@ def deployment(aws: EmbeddedAws, base_url: str, key: str) -> dict[str, str]:
         | aws.environment
         | {
             "PYTHONPATH": str(ROOT / ".aws-sam" / "build" / "SnapshotFunction"),
+            "PYTHONPYCACHEPREFIX": str(ROOT / ".venv" / "benchmark-pycache"),  # or they would be deployed
             "SNAPSHOT_BUCKET": name,
             "SECRET_PREFIX": f"{name}/",
             "OPENAI_BASE_URL": base_url,
