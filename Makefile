@@ -9,6 +9,7 @@ SINCE ?= 1day ago
 
 TOOLS := $(CURDIR)/.venv/bin
 READY := .venv/.ready
+SCANNERS := .venv/scanners/.ready
 BUILT := .aws-sam/build/template.yaml
 
 # The answers of the first `make deploy`; later ones and the targets below it read them.
@@ -20,6 +21,9 @@ export AWS_DEFAULT_REGION := $(call answer,region)
 endif
 output = $(TOOLS)/aws cloudformation describe-stacks --stack-name $(STACK) --output text \
 	--query "Stacks[0].Outputs[?OutputKey=='$(1)'].OutputValue"
+
+PIN = $(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url \
+	--annotation-style line
 
 export SAM_CLI_TELEMETRY := 0
 
@@ -51,8 +55,13 @@ types: $(READY) ## Check the types of the function's code
 	$(TOOLS)/mypy functions
 
 .PHONY: validate
-validate: $(READY) ## Check the template
+validate: $(READY) $(SCANNERS) ## Check the template, for mistakes and for weaknesses
 	$(TOOLS)/sam validate --lint
+	LOG_LEVEL=ERROR $(dir $(SCANNERS))bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact
+
+.PHONY: audit
+audit: $(SCANNERS) ## Look for known vulnerabilities of the function's packages, in PyPI's database
+	$(dir $(SCANNERS))bin/pip-audit --requirement functions/snapshot/requirements.txt --disable-pip --strict --progress-spinner off
 
 .PHONY: bench
 bench: $(BUILT) ## Measure this project against its peers, into tests/benchmark (about half an hour)
@@ -107,13 +116,12 @@ logs: $(READY) ## Print what the function has logged SINCE a time, like '10min a
 # --- Housekeeping ---
 
 .PHONY: lock
-lock: $(READY) ## Pin the development tools anew, from tests/requirements.in
-	$(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url \
-		--annotation-style line --constraint functions/snapshot/requirements.txt \
-		tests/requirements.in --output-file tests/requirements.txt
-	$(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url \
-		--annotation-style line --constraint functions/snapshot/requirements.txt --constraint tests/requirements.txt \
+lock: $(READY) ## Pin all packages anew, from the requirements.in files
+	$(PIN) --generate-hashes functions/snapshot/requirements.in --output-file functions/snapshot/requirements.txt
+	$(PIN) --constraint functions/snapshot/requirements.txt tests/requirements.in --output-file tests/requirements.txt
+	$(PIN) --constraint functions/snapshot/requirements.txt --constraint tests/requirements.txt \
 		tests/benchmark/requirements.in --output-file tests/benchmark/requirements.txt
+	$(PIN) tests/scanners/requirements.in --output-file tests/scanners/requirements.txt
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here; your samconfig.local.toml and snapshots/ stay
@@ -130,6 +138,12 @@ $(READY): tests/requirements.txt functions/snapshot/requirements.txt
 	@$(PYTHON) -m venv --clear .venv
 	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	@$(TOOLS)/uv pip install --quiet --python $(TOOLS)/python $(addprefix --requirement ,$^)
+	@touch $@
+
+$(SCANNERS): $(READY) tests/scanners/requirements.txt
+	@echo 'Installing the scanners into .venv/scanners (once) ...'
+	@$(TOOLS)/uv venv --quiet --clear --python $(TOOLS)/python $(dir $@)
+	@$(TOOLS)/uv pip install --quiet --python $(dir $@)bin/python --requirement tests/scanners/requirements.txt
 	@touch $@
 
 $(BUILT): $(READY) template.yaml $(wildcard functions/snapshot/*)

@@ -20,7 +20,7 @@ from ministack.app import app
 from ministack.core import iam_actions, tls
 from ministack.services import cloudwatch, cloudwatch_logs
 
-from tests.sandbox import alarms
+from tests.sandbox import alarms, resources
 
 _TICK_SECONDS = 0.5
 
@@ -111,6 +111,7 @@ def main() -> None:
     metrics_from_logs()
     alarms_that_look_at_dimensions()
     sources_of_events_in_policies()
+    resources.close_gaps()
     config = Config()
     config.bind = [f"fd://{sys.argv[1]}"]
     config.certfile, config.keyfile = tls.resolve_tls_material()

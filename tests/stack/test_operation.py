@@ -52,7 +52,7 @@ def test_secret_deploy_invoke_latest_logs(operator: Operator, shared_api: Simula
     assert operator.make("secret", "SOURCE=mine", prefix, given=secret + "\n") == "operated/mine\n"
 
     # Guided: the stack's name, the region, then a question for each parameter, and some for SAM itself.
-    answers = ["operated", "us-east-1", "mine", "operated/", "", "", "DISABLED", *[""] * 6, "n", "y", "n", "y", "", ""]
+    answers = ["operated", "us-east-1", "mine", "operated/", "", "", "DISABLED", *[""] * 7, "n", "y", "n", "y", "", ""]
     told = operator.make("deploy", given="\n".join(answers) + "\n")
     assert "Successfully created/updated stack - operated" in told
     assert "No changes to deploy" in operator.make("deploy")

@@ -1,10 +1,12 @@
-"""Every statement of the roles has an effect that is seen when it is taken away."""
+"""What the roles may do: every statement has an effect that is seen when it is taken away, and nothing else goes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import requests
+from botocore.exceptions import ClientError
 
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
@@ -67,3 +69,121 @@ def test_without_the_statement_a_run_fails(sid: str, stack: Stack, own_api: Simu
         finally:
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
     stack.invoke(source=sid)
+
+
+# --- What the function's role is allowed, and what it is refused, call by call ---
+
+
+class Role:
+    """Clients with the very policies of the function's role, and the names that its calls need."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._aws = stack.aws
+        self.bucket = stack.outputs["SnapshotBucket"]
+        self.prefix = stack.outputs["SecretPrefix"]
+        self.topic = stack.outputs["Topic"]
+        iam, user = stack.aws.client("iam"), "with-the-policies-of-the-function"
+        iam.create_user(UserName=user)
+        for role, name, document in policies(stack):
+            if "FunctionRole" in role:
+                iam.put_user_policy(UserName=user, PolicyName=name, PolicyDocument=json.dumps(document))
+        key = iam.create_access_key(UserName=user)["AccessKey"]
+        self._credentials = {
+            "aws_access_key_id": key["AccessKeyId"],
+            "aws_secret_access_key": key["SecretAccessKey"],
+        }
+        stack.aws.client("s3").create_bucket(Bucket="of-somebody-else")
+        stack.aws.client("s3").put_object(Bucket=self.bucket, Key="latest/b", Body=b"x")
+        stack.aws.client("events").create_event_bus(Name="of-somebody-else")
+        stack.put_secret("mine", "sk-mine")
+        stack.aws.client("secretsmanager").create_secret(Name="of-somebody-else", SecretString="sk-theirs")
+
+    def client(self, service: str) -> Any:
+        return self._aws.client(service, **self._credentials)
+
+    def put_event(self, bus: str, source: str = "fine-tuning.snapshots") -> None:
+        entry = {"Source": source, "DetailType": "x", "Detail": "{}", "EventBusName": bus}
+        self.client("events").put_events(Entries=[entry])
+
+
+@pytest.fixture(scope="module")
+def role(stack: Stack) -> Role:
+    return Role(stack)
+
+
+Call = Callable[[Role], object]
+ALLOWED: dict[str, Call] = {
+    "its secrets": lambda role: role.client("secretsmanager").get_secret_value(SecretId=f"{role.prefix}mine"),
+    "a dated snapshot": lambda role: role.client("s3").put_object(Bucket=role.bucket, Key="snapshots/a", Body=b"x"),
+    "latest": lambda role: role.client("s3").put_object(Bucket=role.bucket, Key="latest/a", Body=b"x"),
+    "the table before": lambda role: role.client("s3").get_object(Bucket=role.bucket, Key="latest/b"),
+    "whether there is one": lambda role: role.client("s3").list_objects_v2(Bucket=role.bucket),
+    "its events": lambda role: role.put_event("default"),
+}
+REFUSED: dict[str, Call] = {
+    "another secret": lambda role: role.client("secretsmanager").get_secret_value(SecretId="of-somebody-else"),
+    "writing a secret": lambda role: role.client("secretsmanager").put_secret_value(
+        SecretId=f"{role.prefix}mine", SecretString="x"
+    ),
+    "listing secrets": lambda role: role.client("secretsmanager").list_secrets(),
+    "writing to another bucket": lambda role: role.client("s3").put_object(
+        Bucket="of-somebody-else", Key="latest/a", Body=b"x"
+    ),
+    "listing another bucket": lambda role: role.client("s3").list_objects_v2(Bucket="of-somebody-else"),
+    "listing all buckets": lambda role: role.client("s3").list_buckets(),
+    "writing under another prefix": lambda role: role.client("s3").put_object(
+        Bucket=role.bucket, Key="other/a", Body=b"x"
+    ),
+    "reading a dated snapshot": lambda role: role.client("s3").get_object(Bucket=role.bucket, Key="snapshots/a"),
+    "deleting a dated snapshot": lambda role: role.client("s3").delete_object(Bucket=role.bucket, Key="snapshots/a"),
+    "deleting latest": lambda role: role.client("s3").delete_object(Bucket=role.bucket, Key="latest/a"),
+    "opening the bucket": lambda role: role.client("s3").delete_bucket_policy(Bucket=role.bucket),
+    "another bus": lambda role: role.put_event("of-somebody-else"),
+    "events in another's name": lambda role: role.put_event("default", "aws-imitator"),
+    "messages": lambda role: role.client("sns").publish(TopicArn=role.topic, Message="x"),
+    "invoking functions": lambda role: role.client("lambda").list_functions(),
+}
+
+
+def refusal(role: Role, call: Call) -> str | None:
+    """The code of AWS's refusal; None if the call went well."""
+    try:
+        call(role)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return None
+
+
+@pytest.mark.parametrize("what", ALLOWED)
+def test_what_a_run_needs_is_allowed(what: str, role: Role) -> None:
+    assert refusal(role, ALLOWED[what]) is None
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_all_else_is_refused(what: str, role: Role) -> None:
+    assert refusal(role, REFUSED[what]) in {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
+
+
+# --- What the bucket refuses to everybody ---
+
+
+def test_the_bucket_refuses_plain_http(role: Role) -> None:
+    s3 = role.client("s3")
+    assert s3.get_object(Bucket=role.bucket, Key="latest/b")
+    # The embedded AWS listens on TLS only; with this header it takes a request for one by plain HTTP.
+    s3.meta.events.register(
+        "before-send.s3", lambda request, **_: request.headers.update({"X-Forwarded-Proto": "http"})
+    )
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.get_object(Bucket=role.bucket, Key="latest/b")
+
+
+def test_the_bucket_is_closed_to_the_public(stack: Stack) -> None:
+    bucket, s3 = stack.outputs["SnapshotBucket"], stack.aws.client("s3")
+    s3.put_object(Bucket=bucket, Key="latest/b", Body=b"x")
+    url = f"{stack.aws.endpoint}/{bucket}/latest/b"
+    assert requests.get(url, verify=str(stack.aws.certificate), timeout=10).status_code == 403
+    assert set(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values()) == {True}
+    opened = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [opened]}))

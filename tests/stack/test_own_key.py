@@ -1,0 +1,80 @@
+"""With a KMS key of the operator's own: bucket, topic and logs are encrypted with it, and a run goes as ever."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.sandbox import queues
+from tests.sandbox.api import SimulatedApi
+from tests.sandbox.aws import REGION, EmbeddedAws
+from tests.sandbox.stack import Stack
+from tests.unit.test_readme import README
+
+ACCOUNT = "000000000000"
+
+
+@pytest.fixture(scope="module")
+def key(aws: EmbeddedAws) -> str:
+    """The ARN of a key that has the README's policy."""
+    policy = re.search(r"```json\n(\{[^`]*logs\.REGION\.[^`]*\})\n```", README)
+    assert policy
+    text = policy[1].replace("REGION", REGION).replace("ACCOUNT", ACCOUNT)
+    arn = aws.client("kms").create_key(Policy=text)["KeyMetadata"]["Arn"]
+    assert isinstance(arn, str)
+    return arn
+
+
+@pytest.fixture(scope="module")
+def encrypted(aws: EmbeddedAws, key: str) -> Stack:
+    return Stack(aws, "encrypted", {"ScheduleState": "DISABLED", "KmsKeyArn": key})
+
+
+def test_everything_is_encrypted_with_the_key(encrypted: Stack, key: str) -> None:
+    aws = encrypted.aws
+    (rule,) = aws.client("s3").get_bucket_encryption(Bucket=encrypted.outputs["SnapshotBucket"])[
+        "ServerSideEncryptionConfiguration"
+    ]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    assert rule["BucketKeyEnabled"]
+    attributes = aws.client("sns").get_topic_attributes(TopicArn=encrypted.outputs["Topic"])["Attributes"]
+    assert attributes["KmsMasterKeyId"] == key
+    groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=encrypted.outputs["LogGroup"])["logGroups"]
+    assert [group["kmsKeyId"] for group in groups] == [key]
+
+
+def test_the_function_may_use_this_key_only_and_only_by_s3_and_secrets_manager(encrypted: Stack, key: str) -> None:
+    (statement,) = (entry for entry in function_policy(encrypted)["Statement"] if entry["Sid"] == "UseOwnKey")
+    assert statement["Resource"] == key
+    assert sorted(statement["Action"]) == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert statement["Condition"] == {
+        "StringEquals": {
+            "kms:ViaService": [f"s3.{REGION}.amazonaws.com", f"secretsmanager.{REGION}.amazonaws.com"],
+        }
+    }
+
+
+def function_policy(stack: Stack) -> Any:
+    iam = stack.aws.client("iam")
+    role = stack.physical_ids("AWS::IAM::Role")["FunctionRole"]
+    return iam.get_role_policy(RoleName=role, PolicyName="run")["PolicyDocument"]
+
+
+def test_runs_and_messages_go_on(encrypted: Stack, api: SimulatedApi) -> None:
+    secret = json.dumps({"api_key": api.key, "base_url": api.base_url})
+    encrypted.put_secret("default", secret)
+    inbox = queues.of_topic(encrypted.aws, encrypted.outputs["Topic"])
+    assert encrypted.invoke()["job_count"] == 250
+    api.announced = {"gpt-4.1-nano-2025-04-14": "2031-01-14"}
+    key = encrypted.invoke()["key"]
+    assert encrypted.objects()[key] == encrypted.objects()["latest/default.tsv"]
+    assert any("Shutdown of the model" in message["Message"] for message in inbox.receive())
+
+
+def test_without_the_parameter_the_keys_are_those_of_aws(stack: Stack) -> None:
+    (rule,) = stack.aws.client("s3").get_bucket_encryption(Bucket=stack.outputs["SnapshotBucket"])[
+        "ServerSideEncryptionConfiguration"
+    ]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert "UseOwnKey" not in [statement["Sid"] for statement in function_policy(stack)["Statement"]]
