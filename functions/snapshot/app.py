@@ -18,23 +18,28 @@ from snapshot.measures import measure
 from snapshot.settings import Run, Settings
 from snapshot.store import Latest, Snapshot
 from snapshot.telemetry import logger
+from snapshot.time_limit import time_limit
 from snapshot.transport import Transport
 
 _UNAUTHORIZED = 401
-# Of the invocation's time, kept for what follows: the effects after the listing, and the report of an error.
+# Of the invocation's time, kept for what follows: the effects after the listing, latest after the events, and the
+# report of an error.
 _EFFECTS_SECONDS = 60
-_REPORT_SECONDS = 20
+_LATEST_SECONDS = 20
+_REPORT_SECONDS = 5
 
 
 @logger.inject_lambda_context(clear_state=True)
 def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Take one snapshot; the event is that of `Run.parse`. Returns a summary, raises SnapshotError."""
-    end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
+    seconds = context.get_remaining_time_in_millis() / 1000
+    end = time.monotonic() + seconds
     try:
         settings = Settings.from_environment()
         run = Run.parse(event)
         logger.append_keys(source=run.source, snapshot_time=run.timestamp)
-        summary = _take_snapshot(settings, run, end, context.invoked_function_arn)
+        with time_limit(seconds - _REPORT_SECONDS):
+            summary = _take_snapshot(settings, run, end, context.invoked_function_arn)
     except Exception:
         # Lambda tells the error too, but without the source.
         logger.exception("No snapshot was taken")
@@ -61,7 +66,7 @@ def _take_snapshot(settings: Settings, run: Run, end: float, function_arn: str) 
     difference = _changes(previous, lines, view)
     snapshot = Snapshot.of(run, lines, view)
     key = store.write_dated(settings.bucket, run, snapshot)
-    events.put(Origin(run.source, key, function_arn, settings.event_bus), difference, end - _REPORT_SECONDS)
+    events.put(Origin(run.source, key, function_arn, settings.event_bus), difference, end - _LATEST_SECONDS)
     telemetry.emit(run, measures, difference.counts())
     store.write_latest(settings.bucket, run, snapshot, previous.etag if previous else None)
     return {
