@@ -63,12 +63,20 @@ def _take_snapshot(settings: Settings, run: Run, end: float, function_arn: str) 
     lines, is_full = listing.lines, listing.full
     del listing  # a list of all models need not be held while the table is written
     view = transport.credentials.view
-    difference = _changes(previous, lines, view)
     snapshot = Snapshot.of(run, lines, view)
     key = store.write_dated(settings.bucket, run, snapshot)
-    events.put(Origin(run.source, key, function_arn, settings.event_bus), difference, end - _LATEST_SECONDS)
-    telemetry.emit(run, measures, difference.counts())
-    store.write_latest(settings.bucket, run, snapshot, previous.etag if previous else None)
+    origin = Origin(run.source, key, function_arn, settings.event_bus)
+    while True:
+        difference = _changes(previous, lines, view)
+        events.put(origin, difference, end - _LATEST_SECONDS)
+        telemetry.emit(run, measures, difference.counts())
+        if store.write_latest(settings.bucket, run, snapshot, previous):
+            break
+        previous = store.read_latest(settings.bucket, run.source)
+        # Not older than ours: a newer run's, or our own after an answer that was lost on the way.
+        if previous and previous.time and run.time <= previous.time:
+            break
+        # An older run's, that came between: what changed since that one is not what changed since the one before.
     return {
         "source": run.source,
         "snapshot_time": run.timestamp,

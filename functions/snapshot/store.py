@@ -77,19 +77,18 @@ def write_dated(bucket: str, run: Run, snapshot: Snapshot) -> str:
     return key
 
 
-def write_latest(bucket: str, run: Run, snapshot: Snapshot, etag: str | None) -> None:
-    """Replace the newest snapshot that had `etag` (None: there was none), unless a newer run has done so meanwhile."""
+def write_latest(bucket: str, run: Run, snapshot: Snapshot, previous: Latest | None) -> bool:
+    """Replace the newest snapshot, which was `previous` (None: there was none); False if it is another by now."""
     key = _latest_key(run.source)
+    condition = {"IfMatch": previous.etag} if previous else {"IfNoneMatch": "*"}
     with _explained(bucket, key):
         try:
-            _replace(bucket, key, snapshot, etag)
+            _put(bucket, key, snapshot, **condition)
         except ClientError as error:
             if _http_status(error) not in _CONDITION_REFUSED:
                 raise
-            etag, time = _head(bucket, key)
-            # Not older than ours: a newer run's, or our own after an answer that was lost on the way.
-            if time is None or time < run.time:
-                _replace(bucket, key, snapshot, etag)
+            return False
+    return True
 
 
 def _latest_key(source: str) -> str:
@@ -106,20 +105,6 @@ def _put(bucket: str, key: str, snapshot: Snapshot, **condition: str) -> None:
         Metadata=snapshot.metadata,
         **condition,  # type: ignore[arg-type]  # IfMatch and IfNoneMatch are strings
     )
-
-
-def _replace(bucket: str, key: str, snapshot: Snapshot, etag: str | None) -> None:
-    _put(bucket, key, snapshot, **({"IfMatch": etag} if etag else {"IfNoneMatch": "*"}))
-
-
-def _head(bucket: str, key: str) -> tuple[str | None, datetime | None]:
-    try:
-        answer = _s3().head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if _http_status(error) == _NOT_THERE:
-            return None, None
-        raise
-    return answer["ETag"], _snapshot_time(answer["Metadata"])
 
 
 def _snapshot_time(metadata: dict[str, str]) -> datetime | None:

@@ -15,8 +15,10 @@ from snapshot.credentials import Credentials
 from snapshot.telemetry import logger
 from snapshot.transport import Transport
 
+from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
+from tests.sandbox.queues import Queue
 
 
 class Context:
@@ -120,6 +122,16 @@ def deployment(
     logger.setLevel(logging.DEBUG)  # the key must not show there either
     yield deployment
     handler.setStream(before)
+
+
+@pytest.fixture
+def bus(aws: EmbeddedAws, deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Queue:
+    """What comes over an event bus of each test's own, with a deployment that sends to it."""
+    name = f"bus-{uuid.uuid4().hex}"
+    aws.client("events").create_event_bus(Name=name)
+    monkeypatch.setenv("EVENT_BUS_NAME", name)
+    deployment.put_simulated_secret()
+    return queues.of_bus(aws, name)
 
 
 @pytest.fixture

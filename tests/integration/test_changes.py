@@ -6,13 +6,14 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from aiohttp import web
 from snapshot import events
 from snapshot.changes import Changes, JobChange
 from snapshot.errors import SnapshotError
@@ -21,7 +22,8 @@ from snapshot.job import parse
 
 from tests.integration.conftest import Deployment
 from tests.samples import payload
-from tests.sandbox import queues
+from tests.sandbox import faults
+from tests.sandbox.api import Fault
 from tests.sandbox.aws import ROOT, EmbeddedAws
 from tests.sandbox.queues import Queue
 
@@ -33,16 +35,6 @@ NO_CHANGES = {
     "JobsCancelled": 0,
     "JobsRemoved": 0,
 }
-
-
-@pytest.fixture
-def bus(aws: EmbeddedAws, deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Queue:
-    """What comes over an event bus of each test's own, with a deployment that sends to it."""
-    name = f"bus-{uuid.uuid4().hex}"
-    aws.client("events").create_event_bus(Name=name)
-    monkeypatch.setenv("EVENT_BUS_NAME", name)
-    deployment.put_simulated_secret()
-    return queues.of_bus(aws, name)
 
 
 def let_things_happen(deployment: Deployment) -> None:
@@ -163,6 +155,30 @@ def test_the_same_account_with_all_jobs_replaced_tells_it(deployment: Deployment
     deployment.api.jobs = [payload(number) for number in range(300, 200, -1)]
     assert deployment.run()["changes"]["JobCountChange"] == 105
     assert len(bus.receive()) == 105
+
+
+# --- Beside another run ---
+
+
+def test_what_an_older_run_told_meanwhile_is_taken_back(deployment: Deployment, bus: Queue) -> None:
+    """It has told that a job paused and that another came; ours, in the end, finds neither."""
+    start_with_a_snapshot(deployment)
+    before = deployment.objects()["latest/default.tsv"]
+    paused = before.replace(b"running", b"paused", 1).replace(b"ftjob-000000000000000000000005", b"ftjob-9")
+    older = f"{datetime.now(UTC) - timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+    latest = {"Bucket": deployment.bucket, "Key": "latest/default.tsv"}
+    metadata = deployment.s3.head_object(**latest)["Metadata"] | {"snapshot-time": older}
+
+    async def overtaken(request: web.Request) -> web.StreamResponse:
+        deployment.s3.put_object(**latest, Body=paused, Metadata=metadata)
+        return await faults.status(500)(request)
+
+    deployment.api.faults = [Fault("/fine_tuning/jobs", overtaken)]
+    summary = deployment.run()
+    told = [(event["detail"]["job_id"], event["detail"]["status"]) for event in bus.receive()]
+    assert sorted(told) == [("ftjob-000000000000000000000005", "running"), ("ftjob-9", "removed")]
+    assert summary["changes"]["JobsRemoved"] == deployment.metrics()["JobsRemoved", ""] == 1
+    assert deployment.objects()["latest/default.tsv"] == before
 
 
 # --- Refused and interrupted ---
