@@ -1,0 +1,45 @@
+"""Run the handler in many processes at once: a line of JSON per run on standard input, and one per run as it ends.
+
+Each input line is `{"event": …, "after": seconds}`; each output line `{"event": …, "summary": …}` or `{…, "error": …}`.
+"""
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from snapshot import credentials, events, store
+from snapshot.app import lambda_handler
+
+from tests.integration.conftest import Context
+
+
+def run(event: dict[str, Any], results: int) -> None:
+    """What a process does; what it prints for CloudWatch goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    try:
+        outcome = {"summary": lambda_handler(event, Context(300))}  # type: ignore[arg-type]
+    except Exception as error:  # noqa: BLE001 - told, not handled
+        outcome = {"error": f"{type(error).__name__}: {error}"}
+    os.write(results, json.dumps({"event": event} | outcome).encode() + b"\n")
+
+
+def main() -> None:
+    """Fork a process for each line: so they share what was imported, and begin in the same instant."""
+    # Clients that have not connected yet; making them takes longer than a run.
+    store._s3(), credentials._secrets(), events._events()
+    runs = [json.loads(line) for line in sys.stdin]
+    results = os.dup(sys.stdout.fileno())
+    start = time.monotonic()
+    for each in runs:
+        if os.fork() == 0:
+            time.sleep(max(0.0, start + each["after"] - time.monotonic()))
+            run(each["event"], results)
+            os._exit(0)
+    for _ in runs:
+        os.wait()
+
+
+if __name__ == "__main__":
+    main()

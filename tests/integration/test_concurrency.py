@@ -1,0 +1,146 @@
+"""Runs of one source at the same time: nothing is torn, nothing goes back, nothing is lost."""
+
+import base64
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from snapshot import changes, table
+
+from tests.integration.conftest import Deployment
+from tests.samples import payload
+from tests.sandbox.api import SimulatedApi
+from tests.sandbox.aws import ROOT
+from tests.sandbox.queues import Queue
+
+LATEST = "latest/default.tsv"
+STATUSES = ("queued", "running", "paused", "succeeded", "failed")
+
+
+def at(seconds: int) -> str:
+    return f"{datetime.now(UTC) - timedelta(hours=1) + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def start_runs(times: list[str], apart: float) -> subprocess.Popen[str]:
+    """Processes that run the handler, each for one of the `times`, beginning so many seconds `apart`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.crowd"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": "functions", "POWERTOOLS_LOG_LEVEL": "CRITICAL"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    for number, when in enumerate(times):
+        process.stdin.write(json.dumps({"event": {"time": when}, "after": number * apart}) + "\n")
+    process.stdin.close()
+    return process
+
+
+def outcomes(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    assert process.stdout is not None
+    with process.stdout:
+        told = [json.loads(line) for line in process.stdout]
+    assert process.wait() == 0
+    return told
+
+
+def change_something(api: SimulatedApi, chance: random.Random, number: int) -> None:
+    """A job comes, goes, or gets another status; also one that it had before."""
+    jobs = list(api.jobs)
+    place = chance.randrange(len(jobs))
+    kind = chance.choice(("come", "go", "change", "change", "change"))
+    if kind == "come":
+        jobs.insert(0, payload(number, created_at=int(api.now), status="queued", finished_at=None))
+    elif kind == "go" and len(jobs) > 10:
+        del jobs[place]
+    else:
+        jobs[place] = jobs[place] | {"status": chance.choice(STATUSES)}
+    api.jobs = jobs
+
+
+def read(deployment: Deployment, key: str, **version: str) -> tuple[list[bytes], dict[str, str]]:
+    """The lines and metadata of a snapshot, which is whole."""
+    answer = deployment.s3.get_object(Bucket=deployment.bucket, Key=key, ChecksumMode="ENABLED", **version)
+    body, metadata = answer["Body"].read(), answer["Metadata"]
+    assert answer["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(body).digest()).decode()
+    assert body.startswith(table.HEADER + b"\n")
+    lines = table.from_body(body)
+    assert int(metadata["job-count"]) == len(lines) == len({*map(table.job_id, lines)})
+    return lines, metadata
+
+
+def latest_s_history(deployment: Deployment) -> list[tuple[list[bytes], str]]:
+    """Every content that `latest` has had, with its snapshot's time, oldest first."""
+    listed = deployment.s3.list_object_versions(Bucket=deployment.bucket, Prefix=LATEST)
+    assert "DeleteMarkers" not in listed
+    versions = [read(deployment, LATEST, VersionId=entry["VersionId"]) for entry in reversed(listed["Versions"])]
+    return [(lines, metadata["snapshot-time"]) for lines, metadata in versions]
+
+
+def told(bus: Queue) -> set[tuple[str, str, str]]:
+    """Job, status, and the snapshot of the run that told it, as often as it may have done so."""
+    details = (event["detail"] for event in bus.receive())
+    return {(detail["job_id"], detail["status"], detail["snapshot_key"]) for detail in details}
+
+
+def test_twenty_runs_at_once_while_jobs_change(deployment: Deployment, bus: Queue) -> None:
+    deployment.s3.put_bucket_versioning(Bucket=deployment.bucket, VersioningConfiguration={"Status": "Enabled"})
+    api, chance = deployment.api, random.Random(20)
+    api.jobs = [payload(number, status="running") for number in range(40, 0, -1)]
+    api.latency = 0.02
+    first = deployment.run(time=at(-1))
+    times = [at(second) for second in range(20)]
+    chance.shuffle(times)
+    process = start_runs(times, apart=0.02)
+    number = 100
+    while process.poll() is None:
+        number += 1
+        change_something(api, chance, number)
+        time.sleep(0.01)
+    ended = outcomes(process)
+
+    assert len(ended) == 20
+    assert [outcome["error"] for outcome in ended if "error" in outcome] == []
+    written = [outcome["summary"] for outcome in ended if "key" in outcome["summary"]]
+    for summary in [first, *written]:
+        lines, metadata = read(deployment, summary["key"])
+        assert (len(lines), metadata["snapshot-time"]) == (summary["job_count"], summary["snapshot_time"])
+
+    history = latest_s_history(deployment)
+    stamps = [stamp for _, stamp in history]
+    assert stamps == sorted(stamps)
+    assert stamps[-1] == max(summary["snapshot_time"] for summary in written)
+    newest = max(written, key=lambda summary: summary["snapshot_time"])
+    assert history[-1][0] == read(deployment, newest["key"])[0]
+
+    keys = {summary["snapshot_time"]: summary["key"] for summary in written}
+    needed = {
+        (change.job.id, change.status, keys[stamp])
+        for (before, _), (after, stamp) in pairwise(history)
+        for change in changes.between(before, after).jobs
+    }
+    assert needed - told(bus) == set()
+
+
+def test_one_schedule_time_delivered_twice_at_once(deployment: Deployment, bus: Queue) -> None:
+    api = deployment.api
+    api.jobs = [payload(number, status="running") for number in range(40, 0, -1)]
+    deployment.run(time=at(-1))
+    api.jobs = [job | {"status": "failed"} for job in api.jobs]
+    api.latency = 0.1
+    when = at(0)
+    one, other = outcomes(start_runs([when, when], apart=0))
+    assert one["summary"]["key"] == other["summary"]["key"]
+    lines, metadata = read(deployment, one["summary"]["key"])
+    assert metadata["snapshot-time"] == when
+    assert read(deployment, LATEST)[0] == lines
+    assert told(bus) == {(job["id"], "failed", one["summary"]["key"]) for job in api.jobs}
