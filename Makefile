@@ -39,7 +39,7 @@ sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot every minute, until Ct
 
 .PHONY: test
 test: lint types validate $(BUILT) ## All checks, then all tests
-	$(TOOLS)/pytest tests/unit tests/integration tests/stack
+	$(TOOLS)/pytest --numprocesses 2 --dist loadfile tests/unit tests/integration tests/stack
 
 .PHONY: unit
 unit: lint types ## The checks and tests that take seconds
