@@ -47,7 +47,6 @@ def read(
     label: str, response: requests.Response, content: bytearray, key: str, object_hook: ObjectHook | None = None
 ) -> Reply:
     """The reply in an answer; raises FailedAttemptError or ApiError, whose texts do not hold the `key`."""
-    label += _request_id(response)
     status = response.status_code
     if status == 200:
         return Reply(label, _object(label, content, key, object_hook))
@@ -57,10 +56,10 @@ def read(
             "Put the final address into the secret's base_url.",
             status,
         )
-    reason = f"status {status}: {_error(content, key)}"
+    reason = f"{label}: status {status}: {_error(content, key)}"
     if status in _RETRIED:
         raise FailedAttemptError(reason, status, _retry_after_seconds(response.headers.get("Retry-After")))
-    raise ApiError(f"{label}: {reason}{_ADVICE.get(status, '')}", status)
+    raise ApiError(reason + _ADVICE.get(status, ""), status)
 
 
 def redacted(text: str, key: str, most: int = _MOST_CHARACTERS) -> str:
@@ -70,7 +69,7 @@ def redacted(text: str, key: str, most: int = _MOST_CHARACTERS) -> str:
     return text if len(text) <= most else text[:most] + "…"
 
 
-def _request_id(response: requests.Response) -> str:
+def request_id(response: requests.Response) -> str:
     """The API's own name of an answer, for its support, as a part of a label; empty if it gives none."""
     value = clean(response.headers.get("x-request-id", ""))[:100]
     return f" (request id {value})" if value else ""
@@ -97,7 +96,7 @@ def _object(label: str, content: bytearray, key: str, object_hook: ObjectHook | 
         body = json.loads(content, object_hook=object_hook)
     except (ValueError, RecursionError):
         start = redacted(content[:_LOOKED_AT].decode("utf-8", "replace"), key, 60)
-        reason = f"the answer is not JSON (its {len(content)} bytes begin with {start!r})."
+        reason = f"{label}: the answer is not JSON (its {len(content)} bytes begin with {start!r})."
         raise FailedAttemptError(reason, 200) from None
     if not isinstance(body, dict):
         raise ApiError(f"{label}: the answer is JSON, but not an object. Is the base_url right?", 200)

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from snapshot import changes, credentials, events, store, table, telemetry
 from snapshot.changes import Changes
-from snapshot.errors import ApiError
+from snapshot.errors import ApiError, SnapshotError
 from snapshot.events import Origin
 from snapshot.listing import Listing, list_jobs
 from snapshot.measures import measure
@@ -22,6 +22,7 @@ from snapshot.time_limit import time_limit
 from snapshot.transport import Transport
 
 _UNAUTHORIZED = 401
+_REPLACEMENTS = 5  # attempts at `latest`, while other runs write it
 # Of the invocation's time, kept for what follows: the effects after the listing, latest after the events, and the
 # report of an error.
 _EFFECTS_SECONDS = 60
@@ -66,7 +67,7 @@ def _take_snapshot(settings: Settings, run: Run, end: float, function_arn: str) 
     snapshot = Snapshot.of(run, lines, view)
     key = store.write_dated(settings.bucket, run, snapshot)
     origin = Origin(run.source, key, function_arn, settings.event_bus)
-    while True:
+    for _ in range(_REPLACEMENTS):
         difference = _changes(previous, lines, view)
         events.put(origin, difference, end - _LATEST_SECONDS)
         telemetry.emit(run, measures, difference.counts())
@@ -77,6 +78,8 @@ def _take_snapshot(settings: Settings, run: Run, end: float, function_arn: str) 
         if previous and previous.time and run.time <= previous.time:
             break
         # An older run's, that came between: what changed since that one is not what changed since the one before.
+    else:
+        raise SnapshotError("Other runs of the source keep replacing its latest snapshot. The next run goes on.")
     return {
         "source": run.source,
         "snapshot_time": run.timestamp,

@@ -66,22 +66,24 @@ class Transport:
         deadline = self.deadline if deadline is None else deadline
         for attempt in range(1, attempts + 1):
             try:
-                response, content = self._attempt(label, path, params, deadline)
-                return answers.read(label, response, content, self.credentials.api_key, object_hook)
+                return self._attempt(label, path, params, deadline, object_hook)
             except FailedAttemptError as failure:
                 reason = failure
             if attempt < attempts:
                 wait = _wait_seconds(attempt, reason.retry_after)
                 if time.monotonic() + wait >= deadline:
-                    raise OutOfTimeError(f"{label}: {reason} No time is left for another attempt.", reason.status)
+                    raise OutOfTimeError(f"{reason} No time is left for another attempt.", reason.status)
                 time.sleep(wait)
-        raise ApiError(
-            f"{label}: {reason} Given up after {attempts} attempts; the next run tries again.", reason.status
-        )
+        raise ApiError(f"{reason} Given up after {attempts} attempts; the next run tries again.", reason.status)
 
     def _attempt(
-        self, label: str, path: str, params: Mapping[str, str | int] | None, deadline: float
-    ) -> tuple[requests.Response, bytearray]:
+        self,
+        label: str,
+        path: str,
+        params: Mapping[str, str | int] | None,
+        deadline: float,
+        object_hook: ObjectHook | None,
+    ) -> Reply:
         left = deadline - time.monotonic()
         if left <= 0:
             raise OutOfTimeError(f"{label}: the invocation's time is used up; nothing was written.")
@@ -96,12 +98,14 @@ class Transport:
                 allow_redirects=False,  # the key must not travel to another host
                 stream=True,
             ) as response:
-                return response, _content(response, label, deadline)
+                label += answers.request_id(response)
+                content = _content(response, label, deadline)
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-            raise FailedAttemptError(f"{type(error).__name__}: {answers.redacted(str(error), key)}.") from None
+            raise FailedAttemptError(f"{label}: {type(error).__name__}: {answers.redacted(str(error), key)}.") from None
         except (requests.RequestException, ValueError) as error:
             # `from None`: requests shows the headers that it refuses.
             raise ApiError(f"{label}: {type(error).__name__}: {answers.redacted(str(error), key)}") from None
+        return answers.read(label, response, content, key, object_hook)
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self.credentials.api_key}"

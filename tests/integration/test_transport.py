@@ -14,27 +14,9 @@ from snapshot.errors import ApiError, OutOfTimeError
 from snapshot.transport import Transport
 
 from tests.sandbox import faults
-from tests.sandbox.api import Answer, Fault, SimulatedApi
+from tests.sandbox.api import Fault, SimulatedApi
 
 JOBS = "/fine_tuning/jobs"
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        *(faults.status(code) for code in (408, 409, 429, 500, 502, 503, 504)),
-        faults.html(502),
-        faults.html(200),
-        faults.reset,
-        faults.truncated,
-        faults.body(b'{"object":"list","data":[{"id":"\xff"}]}'),
-        faults.body(b""),
-    ],
-)
-def test_what_may_pass_is_tried_again(answer: Answer, api: SimulatedApi, transport: Transport) -> None:
-    api.faults = [Fault(JOBS, answer, times=2)]
-    assert len(transport.get(JOBS, {"limit": 50}).body["data"]) == 50
-    assert transport.requests_made == 3
 
 
 ODD_DATES = (
@@ -89,30 +71,6 @@ def test_attempts_end(api: SimulatedApi, transport: Transport) -> None:
     with pytest.raises(ApiError, match=r"status 503: Overloaded\. Given up after 2 attempts") as caught:
         transport.get(JOBS, attempts=2)
     assert caught.value.status == 503
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (faults.status(400, "No."), r"GET /fine_tuning/jobs \(request id req_\d+\): status 400: No\."),
-        (faults.status(401, "Bad.", "invalid_api_key"), "status 401: invalid_api_key: Bad.*make secret"),
-        (faults.status(403, "Missing scopes: api.fine_tuning.jobs.read"), "Missing scopes.*permission"),
-        (faults.status(404, "Invalid URL"), "status 404: Invalid URL.*base_url right"),
-        (faults.html(404), "status 404: <html>.*base_url right"),
-        (faults.status(302, Location="https://example.com/v1"), "redirected.*not followed"),
-        (faults.status(307, Location="/v2"), "redirected.*not followed"),
-        (faults.body(b"[]"), "JSON, but not an object"),
-        (faults.body({"error": {"code": "c", "message": "m"}}), "error in spite of status 200: c: m"),
-        (faults.body(b" " * (17 << 20)), "larger than 16 MiB"),
-    ],
-)
-def test_what_will_not_pass_fails_at_once(
-    answer: Answer, message: str, api: SimulatedApi, transport: Transport
-) -> None:
-    api.faults = [Fault(JOBS, answer)]
-    with pytest.raises(ApiError, match=message):
-        transport.get(JOBS)
-    assert transport.requests_made == 1
 
 
 def test_nobody_listens(api: SimulatedApi) -> None:

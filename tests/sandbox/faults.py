@@ -61,3 +61,10 @@ async def stalled(request: web.Request) -> web.StreamResponse:
         await response.write(b" ")
         await asyncio.sleep(0.1)
     return response
+
+
+async def silent(request: web.Request) -> web.StreamResponse:
+    """The connection stays open, and nothing comes."""
+    while request.transport is not None and not request.transport.is_closing():
+        await asyncio.sleep(0.1)
+    return web.Response()

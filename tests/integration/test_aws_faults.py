@@ -1,0 +1,120 @@
+"""Every fault of AWS at every call of a run: it recovers, or it fails in time and the next run makes all good."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from snapshot import credentials, events, store
+from snapshot.errors import OutOfTimeError, SnapshotError
+
+from tests.integration.conftest import Deployment
+from tests.samples import payload
+from tests.sandbox.aws import EmbeddedAws
+from tests.sandbox.flaky import AwsFault, FlakyAws
+from tests.sandbox.queues import Queue
+
+CALLS = ("latest, read", "secret", "dated snapshot", "events", "latest, written")
+PASSING = ("500 InternalError", "503 SlowDown", "dropped before", "dropped after")
+LASTING = ("403 AccessDenied", "503 SlowDown", "dropped before", "dropped after")
+EVERY_CALL = [pytest.param(number, id=name) for number, name in enumerate(CALLS)]
+# What the error says: which thing it was, or that it was EventBridge.
+NAMED = (
+    r"latest/default\.tsv",
+    r"secret test-\w+/default",
+    r"snapshots/source=",
+    "EventBridge",
+    r"latest/default\.tsv",
+)
+
+
+@pytest.fixture
+def flaky(
+    aws: EmbeddedAws, bus: Queue, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[FlakyAws, Queue]]:
+    """The function behind the flaky server, after a first snapshot and with four changes to tell."""
+    api = deployment.api
+    api.jobs = [payload(number, status="running", finished_at=None) for number in range(5, 0, -1)]
+    deployment.run(time=f"{datetime.now(UTC) - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}")
+    api.jobs = [payload(9, status="queued"), *(job | {"status": "failed"} for job in api.jobs[:3]), api.jobs[3]]
+    with FlakyAws(aws) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
+        forget_clients()
+        yield server, bus
+        forget_clients()
+
+
+def forget_clients() -> None:
+    """So that the next run connects to what the environment names, and reads the secret anew."""
+    for client in (store._s3, credentials._secrets, events._events):
+        client.cache_clear()
+
+
+def assert_all_is_told(deployment: Deployment, bus: Queue) -> None:
+    told = Counter(event["detail"]["status"] for event in bus.receive())
+    assert told.keys() == {"queued", "failed", "removed"}
+    assert (told["queued"], told["failed"], told["removed"]) >= (1, 3, 1)
+    rows = {row["id"]: row["status"] for row in deployment.rows()}
+    assert rows == {job["id"]: job["status"] for job in deployment.api.jobs}
+
+
+@pytest.mark.parametrize("call", EVERY_CALL)
+@pytest.mark.parametrize("kind", PASSING)
+def test_what_passes_is_sat_out(kind: str, call: int, deployment: Deployment, flaky: tuple[FlakyAws, Queue]) -> None:
+    server, bus = flaky
+    server.set(AwsFault(kind, call, times=1))
+    summary = deployment.run()
+    assert (server.hits, summary["changes"]["JobsFailed"]) == (1, 3)
+    assert_all_is_told(deployment, bus)
+
+
+@pytest.mark.parametrize("call", EVERY_CALL)
+@pytest.mark.parametrize("kind", LASTING)
+def test_what_lasts_is_named_and_made_good(
+    kind: str, call: int, deployment: Deployment, flaky: tuple[FlakyAws, Queue]
+) -> None:
+    server, bus = flaky
+    before, output = deployment.objects(), deployment.output
+    server.set(AwsFault(kind, call, times=99))
+    with pytest.raises(SnapshotError, match=NAMED[call]):
+        deployment.run()
+    if (kind, CALLS[call]) != ("dropped after", "latest, written"):
+        assert deployment.objects()["latest/default.tsv"] == before["latest/default.tsv"]
+    assert (deployment.output == output) == (CALLS[call] != "latest, written")  # metrics only when all else is done
+    server.set(None)
+    credentials._secrets.cache_clear()
+    deployment.run()
+    assert_all_is_told(deployment, bus)
+
+
+@pytest.mark.parametrize("refusal", ["409 ConditionalRequestConflict", "412 PreconditionFailed", "404 NoSuchKey"])
+def test_a_refused_condition_is_looked_into(
+    refusal: str, deployment: Deployment, flaky: tuple[FlakyAws, Queue]
+) -> None:
+    server, bus = flaky
+    server.set(AwsFault(refusal, CALLS.index("latest, written"), times=1))
+    deployment.run()
+    assert_all_is_told(deployment, bus)
+
+
+def test_a_condition_that_stays_refused_is_told(deployment: Deployment, flaky: tuple[FlakyAws, Queue]) -> None:
+    server, _ = flaky
+    server.set(AwsFault("409 ConditionalRequestConflict", CALLS.index("latest, written"), times=99, method="PUT"))
+    with pytest.raises(SnapshotError, match=r"keep replacing its latest snapshot\. The next run goes on"):
+        deployment.run()
+
+
+@pytest.mark.parametrize("call", EVERY_CALL[:2])  # the others hang when a minute is left, which is enough for them
+def test_a_call_that_hangs_ends_the_run_in_time(
+    call: int, deployment: Deployment, flaky: tuple[FlakyAws, Queue]
+) -> None:
+    server, bus = flaky
+    server.set(AwsFault("held", call, times=99))
+    started = time.monotonic()
+    with pytest.raises(OutOfTimeError, match="Nothing is lost: the next run repeats what is missing"):
+        deployment.run(seconds=8)
+    assert time.monotonic() - started < 8
+    server.set(None)
+    deployment.run()
+    assert_all_is_told(deployment, bus)

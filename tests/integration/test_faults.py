@@ -1,0 +1,238 @@
+"""Every fault of the fine-tuning API in the middle of a whole run: it recovers, or it fails and nothing is written."""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+from snapshot.errors import ApiError
+from snapshot.job import Job
+
+from tests.integration.conftest import Deployment
+from tests.samples import payload
+from tests.sandbox import faults
+from tests.sandbox.api import Answer, Fault, SimulatedApi
+
+JOBS = "/fine_tuning/jobs"
+EFFECTS_SECONDS = 60  # that a run keeps for what follows the listing
+
+
+async def later(request: web.Request) -> web.StreamResponse:
+    in_a_second = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
+    return await faults.status(429, Retry_After=in_a_second)(request)
+
+
+PASSING: dict[str, Answer] = {
+    **{f"status {code}": faults.status(code) for code in (408, 409, 429, 500, 502, 503, 504)},
+    "429 with seconds": faults.status(429, Retry_After="1"),
+    "429 with a date": later,
+    "429 with nonsense": faults.status(429, Retry_After="soon"),
+    "HTML with 502": faults.html(502),
+    "HTML with 200": faults.html(200),
+    "no body": faults.body(b""),
+    "invalid UTF-8": faults.body(b'{"object":"list","data":[{"id":"\xff"}],"has_more":false}'),
+    "half of the JSON": faults.body(b'{"object":"list","data":['),
+    "a reset connection": faults.reset,
+    "a truncated answer": faults.truncated,
+}
+PAGE = r"^GET /fine_tuning/jobs page [123] \(request id req_\d+\): "
+
+
+def page(*jobs: Any, **more: Any) -> Answer:
+    return faults.body({"object": "list", "data": list(jobs), "has_more": False} | more)
+
+
+def job(**fields: Any) -> Answer:
+    return page(payload(999), payload(998) | fields)
+
+
+REFUSED: dict[str, tuple[Answer, str]] = {
+    "400": (faults.status(400, "No."), r"status 400: No\."),
+    "401": (faults.status(401, "Bad.", "invalid_api_key"), r"status 401: invalid_api_key: Bad\. .*make secret"),
+    "403": (faults.status(403, "Missing scopes: api.fine_tuning.jobs.read"), "Missing scopes.*permission"),
+    "404": (faults.status(404, "Invalid URL"), "Is the base_url right"),
+    "an error with 200": (faults.body({"error": {"code": "c", "message": "m"}}), "in spite of status 200: c: m"),
+    **{
+        f"{kind} for an object": (faults.body(text), "JSON, but not an object")
+        for kind, text in {"array": "[]", "string": '"x"', "number": "1", "null": "null", "true": "true"}.items()
+    },
+    "50 MB of blanks": (faults.body(b" " * 50_000_000), "larger than 16 MiB"),
+    "a page for ever": (page(payload(), has_more=True), "has_more is true, but no job is new: the server repeats"),
+    "an empty page with more": (page(has_more=True), "has_more is true, but no job is new"),
+    "has_more of another type": (page(payload(), has_more="yes"), "has_more must be true or false"),
+    "no data": (faults.body({"object": "list"}), "has no array named data"),
+    "data of another type": (faults.body({"data": {}}), "has no array named data"),
+    "an entry of another type": (page(payload(), 5), r"data\[1\] must be an object"),
+    "no id": (job(id=None), r"data\[1\] must be an object whose id is a non-empty string"),
+    "an id with a line feed": (job(id="a\nb"), r"data\[1\]\.id must be printable"),
+    "no status": (job(status=None), r"data\[1\]\.status must be a non-empty string, not None"),
+    "a status of another type": (job(status=3), r"data\[1\]\.status must be a non-empty string, not 3"),
+    "a model of another type": (job(model={}), r"data\[1\]\.model must be a string"),
+    "tokens of another type": (job(trained_tokens="5"), r"data\[1\]\.trained_tokens must be a whole number"),
+    "an error of another type": (job(error=[1]), r"data\[1\]\.error must be an object"),
+    "an error's code of another type": (job(error={"code": 5}), r"data\[1\]\.error\.code must be a string"),
+    "a method of another type": (job(method="dpo"), r"data\[1\]\.method must be an object"),
+    "metadata of another type": (job(metadata="x"), r"data\[1\]\.metadata must be an object"),
+    "no time of creation": (job(created_at=None), r"data\[1\]\.created_at must be Unix time in seconds, not None"),
+    **{
+        f"a time {kind}": (job(**{field: value}), rf"data\[1\]\.{field} must be Unix time in seconds, not {value!r}")
+        for field in ("created_at", "finished_at")
+        for kind, value in {
+            f"as text in {field}": "2026-01-01",
+            f"before 1970 in {field}": -1,
+            f"in milliseconds in {field}": 1_760_000_000_000,
+            f"beyond the calendar in {field}": 10**30,
+            f"that is a truth value in {field}": True,
+        }.items()
+    },
+}
+# Fields as some servers have them, and the columns that come of it.
+ODD: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "an unknown status": ({"status": "melting"}, {"status": "melting"}),
+    "Azure's statuses": ({"status": "pending", "finished_at": None}, {"status": "pending"}),
+    "an empty error": ({"status": "failed", "error": {}}, {"error": ""}),
+    "an error of nulls": ({"error": {"code": None, "message": None, "param": None}}, {"error": ""}),
+    "an error as text": ({"error": "it broke"}, {"error": "it broke"}),
+    "nulls": (dict.fromkeys(("model", "fine_tuned_model", "method", "metadata", "training_file", "trained_tokens")),
+              {"model": "", "metadata": "", "trained_tokens": ""}),
+    "0 for not yet": ({"finished_at": 0, "updated_at": 0, "status": "running"}, {"status": "running"}),
+    "fractions of seconds": ({"created_at": 1_760_000_000.25}, {"created_at": "2025-10-09T08:53:20.250Z"}),
+    "line feeds and tabs": ({"error": {"code": "a\tb", "message": "c\r\nd"}}, {"error": "a b: c d"}),
+    "a lone surrogate": ({"training_file": "file-\ud800"}, {"training_file": "file-?"}),
+    "fields that nobody knows": ({"new": {"deep": [1]}}, {"status": "succeeded"}),
+}  # fmt: skip
+
+
+def ids(deployment: Deployment) -> list[str]:
+    return [row["id"] for row in deployment.rows()]
+
+
+def assert_recovers(deployment: Deployment) -> None:
+    assert deployment.run()["job_count"] == 250
+    assert ids(deployment) == [job.id for job in deployment.api.jobs]
+
+
+def assert_fails(deployment: Deployment, message: str, *, seconds: float = 300) -> None:
+    started = time.monotonic()
+    with pytest.raises(ApiError, match=f"(?s){message}"):
+        deployment.run(seconds=seconds)
+    assert time.monotonic() - started < seconds - EFFECTS_SECONDS + 1
+    assert deployment.objects() == {}
+    assert deployment.output == ""  # no metric
+    (line,) = (line for line in deployment.logged() if line["level"] == "ERROR")
+    assert line["message"] == "No snapshot was taken"
+
+
+@pytest.fixture(autouse=True)
+def secret(deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+
+
+@pytest.mark.parametrize("what", PASSING)
+def test_what_passes_is_sat_out(what: str, deployment: Deployment) -> None:
+    deployment.api.faults = [Fault(JOBS, PASSING[what], skip=1)]
+    assert_recovers(deployment)
+    assert sum("after=" in path for path in deployment.api.requests) == 3
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_several_in_a_row_on_any_page(number: int, deployment: Deployment) -> None:
+    several = (faults.status(500), faults.html(502), faults.status(503))
+    deployment.api.faults = [Fault(JOBS, answer, skip=number - 1) for answer in several]
+    assert_recovers(deployment)
+
+
+@pytest.mark.parametrize("what", PASSING)
+def test_what_does_not_pass_fails_in_time(what: str, deployment: Deployment) -> None:
+    deployment.api.faults = [Fault(JOBS, PASSING[what], times=99, skip=1)]
+    assert_fails(deployment, "^GET /fine_tuning/jobs page 2.*: .*No time is left", seconds=EFFECTS_SECONDS + 1)
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_will_not_pass_fails_at_once(what: str, deployment: Deployment) -> None:
+    answer, message = REFUSED[what]
+    deployment.api.faults = [Fault(JOBS, answer, times=99, skip=1)]
+    assert_fails(deployment, PAGE + ".*" + message)
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_what_is_only_odd_is_taken(what: str, deployment: Deployment) -> None:
+    fields, columns = ODD[what]
+    deployment.api.jobs = [payload(2), payload(1) | fields, payload(0)]
+    deployment.run()
+    (row,) = (row for row in deployment.rows() if row["id"] == payload(1)["id"])
+    assert row.keys() == {*Job._fields}
+    assert columns.items() <= row.items()
+
+
+def test_an_unknown_status_counts_as_other(deployment: Deployment) -> None:
+    deployment.api.jobs = [payload(2, status="melting"), payload(1, status="thawing")]
+    assert deployment.run()["jobs_by_status"]["other"] == 2
+    assert deployment.metrics()["JobCount", "other"] == 2
+
+
+# --- No answer at all ---
+
+
+def test_a_server_that_is_down_for_a_moment(deployment: Deployment) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    later = SimulatedApi(deployment.api.jobs, key=deployment.api.key, port=port)
+    starting = threading.Timer(0.3, later.__enter__)
+    starting.start()
+    deployment.put_secret(f'{{"api_key": "{later.key}", "base_url": "http://127.0.0.1:{port}/v1"}}', "later")
+    try:
+        assert deployment.run(source="later")["job_count"] == 250
+    finally:
+        starting.join()
+        later.__exit__()
+
+
+@pytest.mark.parametrize("answer", [faults.stalled, faults.silent])
+def test_a_server_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
+    deployment.api.faults = [Fault(JOBS, answer, times=99, skip=2)]
+    assert_fails(deployment, "^GET /fine_tuning/jobs page 3.*(time|Timeout)", seconds=EFFECTS_SECONDS + 1)
+
+
+def test_a_wish_to_wait_for_an_hour_is_told(deployment: Deployment) -> None:
+    deployment.api.faults = [Fault(JOBS, faults.status(429, "Slow down.", Retry_After="3600"), skip=1)]
+    assert_fails(deployment, PAGE + r"status 429: Slow down\. No time is left", seconds=EFFECTS_SECONDS + 5)
+
+
+def test_a_listing_that_is_too_long_tells_how_far_it_came(deployment: Deployment) -> None:
+    deployment.api.latency = 0.7
+    assert_fails(deployment, "^GET /fine_tuning/jobs page [23].*(time|Timeout)", seconds=EFFECTS_SECONDS + 1)
+
+
+# --- Who gets the key ---
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[SimulatedApi]:
+    with SimulatedApi() as api:
+        yield api
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status: int, deployment: Deployment, elsewhere: SimulatedApi) -> None:
+    deployment.api.faults = [Fault(JOBS, faults.status(status, Location=elsewhere.base_url + JOBS), skip=1)]
+    assert_fails(deployment, PAGE + rf"redirected \(status {status}\), which is not followed because the key would")
+    assert elsewhere.requests == []
+
+
+# --- Around the list ---
+
+
+@pytest.mark.parametrize("what", ["status 500", "HTML with 200", "a reset connection", "403", "no data"])
+def test_what_the_list_can_do_without_does_not_fail_the_run(what: str, deployment: Deployment) -> None:
+    answer = PASSING[what] if what in PASSING else REFUSED[what][0]
+    deployment.api.faults = [Fault("/events", answer, times=99), Fault("/models", answer, times=99)]
+    assert deployment.run(seconds=EFFECTS_SECONDS + 2)["job_count"] == 250
+    warned = [line["message"] for line in deployment.logged() if line["level"] == "WARNING"]
+    assert len([text for text in warned if re.search("newest event of|models' shutdown dates", text)]) == 2
