@@ -18,7 +18,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
 from ministack.core import iam_actions, tls
-from ministack.services import cloudwatch, cloudwatch_logs
+from ministack.services import athena, cloudwatch, cloudwatch_logs
 
 from tests.sandbox import alarms, resources
 
@@ -105,6 +105,25 @@ def sources_of_events_in_policies() -> None:
     iam_actions.request_tag_context = with_sources
 
 
+def queries_in_the_dialect_of_athena() -> None:
+    """Run Athena's own SQL, with its execution parameters and "$path"; MiniStack gives it to DuckDB as it is."""
+    start, relation = athena._start_query_execution, athena._table_relation
+
+    def start_translated(data: dict[str, Any]) -> Any:
+        import sqlglot  # noqa: PLC0415  # half a second, for which only queries are to wait
+
+        query = sqlglot.parse_one(data["QueryString"], dialect="athena")
+        values = iter(data.get("ExecutionParameters", ()))
+        for placeholder in query.find_all(sqlglot.exp.Placeholder, bfs=False):
+            placeholder.replace(sqlglot.parse_one(next(values), dialect="athena"))
+        return start(data | {"QueryString": query.sql("duckdb")})
+
+    def relation_with_path(table: dict[str, Any], files: list[str]) -> str:
+        return str(relation(table, files)).replace("(SELECT ", '(SELECT filename AS "$path", ', 1)
+
+    athena._start_query_execution, athena._table_relation = start_translated, relation_with_path
+
+
 def main() -> None:
     """Serve until standard input ends."""
     clock_that_can_be_set(Path(sys.argv[2]))
@@ -112,6 +131,7 @@ def main() -> None:
     alarms_that_look_at_dimensions()
     sources_of_events_in_policies()
     resources.close_gaps()
+    queries_in_the_dialect_of_athena()
     config = Config()
     config.bind = [f"fd://{sys.argv[1]}"]
     config.certfile, config.keyfile = tls.resolve_tls_material()

@@ -8,6 +8,7 @@ import pytest
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.stack import Stack
+from tests.stack.day import Day
 
 SOURCES = ("alpha", "team-b")
 
@@ -25,3 +26,9 @@ def stack(aws: EmbeddedAws, shared_api: SimulatedApi) -> Stack:
     for source in SOURCES:
         stack.put_secret(source, json.dumps({"api_key": shared_api.key, "base_url": shared_api.base_url}))
     return stack
+
+
+@pytest.fixture(scope="session")
+def day(aws: EmbeddedAws) -> Iterator[Day]:
+    with Day(aws) as day:
+        yield day

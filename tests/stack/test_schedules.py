@@ -29,11 +29,12 @@ def test_each_source_has_its_schedules_with_its_name_and_the_scheduled_time(stac
 
 
 def test_two_stacks_in_one_account_do_not_clash(aws: EmbeddedAws, stack: Stack, shared_api: SimulatedApi) -> None:
-    other = Stack(aws, "other", {"ScheduleState": "DISABLED"})
+    other = Stack(aws, "Other", {"ScheduleState": "DISABLED"})
     other.put_secret("default", json.dumps({"api_key": shared_api.key, "base_url": shared_api.base_url}))
     assert other.invoke()["bucket"] != stack.outputs["SnapshotBucket"]
+    assert (other.outputs["Database"], stack.outputs["Database"]) == ("other", "tested")  # Glue takes no capitals
     # Its role is for its own secrets and its own bucket.
-    with pytest.raises(InvocationError, match=r"secret other/alpha does not exist|cannot be read"):
+    with pytest.raises(InvocationError, match=r"secret Other/alpha does not exist|cannot be read"):
         other.invoke(source="alpha")
 
 

@@ -105,6 +105,20 @@ def test_events() -> None:
     assert {sample["source"] for sample in samples} == {events.SOURCE}
 
 
+def test_queries() -> None:
+    resources = [entry for entry in TEMPLATE["Resources"].values() if isinstance(entry, dict)]
+    queries = [entry["Properties"] for entry in resources if entry["Type"] == "AWS::Athena::NamedQuery"]
+    assert [[query["Name"], query["Description"]] for query in queries] == table("query", "question")
+
+
+def test_results_of_queries_go_after_a_week() -> None:
+    resources = TEMPLATE["Resources"]
+    folder = resources["Workgroup"]["Properties"]["WorkGroupConfiguration"]["ResultConfiguration"]["OutputLocation"]
+    rules = resources["SnapshotBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    days = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if isinstance(rule, dict) and "Prefix" in rule}
+    assert days[folder.removeprefix("s3://${SnapshotBucket}/")] == 7
+
+
 def test_no_topic_or_alarm_uses_a_key_that_would_silence_it() -> None:
     assert not re.search(r"KmsMasterKeyId: *alias/aws", (ROOT / "template.yaml").read_text())
 

@@ -1,0 +1,212 @@
+"""The saved queries answer what they say: run as they are in the deployed workgroup, over what the function wrote.
+
+The embedded Athena reads the Glue tables' files, columns, delimiter and header. It does not know partition projection
+and takes every empty field for NULL, so these two are held against the tables' definitions.
+"""
+
+import json
+import time
+from collections import Counter, defaultdict
+from datetime import UTC, datetime, timedelta
+from statistics import quantiles
+from typing import Any
+
+import pytest
+import sqlglot
+from snapshot.job import Job
+from sqlglot.optimizer.qualify import qualify
+
+from tests.sandbox.population import BASE_MODELS
+from tests.stack.day import HOUR, HOURS_AGO, Day
+
+Row = dict[str, str | None]
+
+
+def query(day: Day, sql: str, *parameters: str) -> list[Row]:
+    """Run SQL in the stack's workgroup and database."""
+    athena = day.stack.aws.client("athena")
+    execution = athena.start_query_execution(
+        QueryString=sql,
+        WorkGroup=day.stack.outputs["Workgroup"],
+        QueryExecutionContext={"Database": day.stack.outputs["Database"]},
+        **({"ExecutionParameters": list(parameters)} if parameters else {}),
+    )["QueryExecutionId"]
+    while True:
+        status = athena.get_query_execution(QueryExecutionId=execution)["QueryExecution"]["Status"]
+        if status["State"] not in {"QUEUED", "RUNNING"}:
+            break
+        time.sleep(0.02)
+    assert status["State"] == "SUCCEEDED", status
+    header, *rows = athena.get_query_results(QueryExecutionId=execution)["ResultSet"]["Rows"]
+    names = [cell["VarCharValue"] for cell in header["Data"]]
+    return [dict(zip(names, (cell.get("VarCharValue") for cell in row["Data"]), strict=True)) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def saved(day: Day) -> dict[str, str]:
+    """The saved queries of the workgroup: name to SQL."""
+    athena = day.stack.aws.client("athena")
+    ids = athena.list_named_queries(WorkGroup=day.stack.outputs["Workgroup"])["NamedQueryIds"]
+    queries = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+    assert {entry["Database"] for entry in queries} == {day.stack.outputs["Database"]} == {"fine_tuning_snapshots"}
+    return {entry["Name"]: entry["QueryString"] for entry in queries}
+
+
+def table(day: Day, name: str) -> dict[str, Any]:
+    answer = day.stack.aws.client("glue").get_table(DatabaseName=day.stack.outputs["Database"], Name=name)
+    found: dict[str, Any] = answer["Table"]
+    return found
+
+
+def jobs(day: Day) -> list[tuple[str, dict[str, Any]]]:
+    """Source and job object of every job in the newest snapshots."""
+    return [(source, job) for source, run in day.latest().items() for job in run.jobs]
+
+
+def iso(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.000Z"
+
+
+def error(job: dict[str, Any]) -> str:
+    return ": ".join(filter(None, (job["error"]["code"], job["error"]["message"])))
+
+
+def base(model: str) -> str:
+    return model.split(":")[1] if model.startswith("ft:") else model
+
+
+@pytest.mark.parametrize("name", ["snapshots", "latest"])
+def test_a_table_has_the_columns_of_a_snapshot(name: str, day: Day) -> None:
+    definition = table(day, name)
+    columns = {column["Name"]: column["Type"] for column in definition["StorageDescriptor"]["Columns"]}
+    assert list(columns) == list(Job._fields)
+    assert columns == dict.fromkeys(Job._fields, "string") | {"trained_tokens": "bigint"}
+    assert definition["StorageDescriptor"]["SerdeInfo"]["Parameters"] == {"field.delim": "\t"}
+    assert definition["Parameters"]["serialization.null.format"] == ""
+
+
+def test_the_projected_folders_are_those_that_the_function_writes(day: Day) -> None:
+    definition = table(day, "snapshots")
+    parameters = definition["Parameters"]
+    assert [key["Name"] for key in definition["PartitionKeys"]] == ["source", "dt"]
+    assert parameters["projection.source.values"].split(",") == list(HOURS_AGO)
+    assert (parameters["projection.dt.format"], parameters["projection.dt.range"]) == ("yyyy-MM-dd", "2026-01-01,NOW")
+    for run in day.runs:
+        folder = parameters["storage.location.template"].replace("${source}", run.source)
+        folder = folder.replace("${dt}", f"{run.time:%Y-%m-%d}")
+        assert f"s3://{day.stack.outputs['SnapshotBucket']}/{run.key}".rpartition("/")[0] + "/" == folder
+
+
+def test_the_queries_are_athena_s_sql_over_columns_that_there_are(saved: dict[str, str], day: Day) -> None:
+    schema = {}
+    for name in ("snapshots", "latest"):
+        definition = table(day, name)
+        columns = definition["StorageDescriptor"]["Columns"] + definition.get("PartitionKeys", [])
+        schema[name] = {column["Name"]: column["Type"] for column in columns} | {'"$path"': "string"}
+    assert len(saved) == 6
+    for sql in saved.values():
+        qualify(sqlglot.parse_one(sql, dialect="athena"), schema=schema, dialect="athena")
+
+
+def test_fields_come_as_they_are(day: Day) -> None:
+    rows = {row["id"]: row for row in query(day, "SELECT * FROM latest")}
+    assert rows.keys() == {job["id"] for _, job in jobs(day)}
+    for _, job in jobs(day):
+        row = rows[job["id"]]
+        assert row["error"] == (error(job) if job["error"] else None)
+        assert json.loads(row["metadata"] or "null") == job["metadata"]
+        assert int(row["trained_tokens"] or 0) == (job["trained_tokens"] or 0)
+
+
+def test_jobs_by_status(saved: dict[str, str], day: Day) -> None:
+    last = {(f"{run.time:%Y-%m-%d}", run.source): run for run in day.runs}
+    expected = {
+        (dt, source, status, count)
+        for (dt, source), run in last.items()
+        for status, count in Counter(job["status"] for job in run.jobs).items()
+    }
+    rows = query(day, saved["Jobs by status"])
+    assert {(row["dt"], row["source"], row["status"], int(row["jobs"] or 0)) for row in rows} == expected
+    assert len(rows) == len(expected)
+
+
+def test_failed_jobs(saved: dict[str, str], day: Day) -> None:
+    since = time.time() - 7 * 24 * HOUR
+    expected = {
+        (iso(job["finished_at"]), source, job["id"], job["model"], error(job), job["training_file"])
+        for source, job in jobs(day)
+        if job["status"] == "failed" and job["finished_at"] > since
+    }
+    rows = query(day, saved["Failed jobs"])
+    assert {tuple(row.values()) for row in rows} == expected
+    assert {source for _, source, *_ in expected} == set(HOURS_AGO)
+    ends = [row["updated_at"] or "" for row in rows]
+    assert ends == sorted(ends, reverse=True)
+
+
+def test_job_duration(saved: dict[str, str], day: Day) -> None:
+    minutes = defaultdict(list)
+    for source, job in jobs(day):
+        if job["status"] == "succeeded":
+            minutes[source, base(job["model"])].append((job["finished_at"] - job["created_at"]) / 60)
+    rows = {(row["source"], row["base_model"]): row for row in query(day, saved["Job duration"])}
+    assert rows.keys() == minutes.keys()
+    for group, row in rows.items():
+        percent = quantiles(minutes[group], n=100, method="inclusive")
+        assert row["jobs"] == str(len(minutes[group]))
+        # Both percentiles are approximate, and here there are some dozens of jobs.
+        assert percent[44] - 0.1 <= float(row["median_minutes"] or 0) <= percent[54] + 0.1
+        assert percent[89] - 0.1 <= float(row["p95_minutes"] or 0) <= max(minutes[group]) + 0.1
+
+
+def test_trained_tokens(saved: dict[str, str], day: Day) -> None:
+    expected: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for source, job in jobs(day):
+        if job["trained_tokens"] is not None:
+            month = f"{datetime.fromtimestamp(job['finished_at'], UTC):%Y-%m}-01"
+            expected[month, source, base(job["model"])].append(job["trained_tokens"])
+    rows = query(day, saved["Trained tokens"])
+    assert {(row["month"], row["source"], row["base_model"], row["jobs"], row["trained_tokens"]) for row in rows} == {
+        (*group, str(len(tokens)), str(sum(tokens))) for group, tokens in expected.items()
+    }
+    assert len({month for month, _, _ in expected}) > 1
+
+
+def test_model_shutdowns(saved: dict[str, str], day: Day) -> None:
+    today = datetime.now(UTC).date()
+    expected = {
+        (source, job["fine_tuned_model"], job["id"], str(BASE_MODELS[base(job["model"])]))
+        for source, job in jobs(day)
+        if job["fine_tuned_model"] and BASE_MODELS[base(job["model"])]
+    }
+    rows = query(day, saved["Model shutdowns"])
+    assert {(row["source"], row["fine_tuned_model"], row["id"], row["days_left"]) for row in rows} == expected
+    days = [int(row["days_left"] or "") for row in rows]
+    assert [row["shutdown_date"] for row in rows] == [str(today + timedelta(left)) for left in days]
+    assert days == sorted(days)
+
+
+def test_job_history(saved: dict[str, str], day: Day) -> None:
+    seen = [
+        (f"{run.time:%Y-%m-%d %H:%M:%S}", job["status"])
+        for run in day.runs
+        for job in run.jobs
+        if job["id"] == day.failing.id
+    ]
+    expected = [entry for before, entry in zip([("", ""), *seen], seen, strict=False) if before[1] != entry[1]]
+    rows = query(day, saved["Job history"], f"'{day.failing.id}'")
+    assert [(row["snapshot_time"], row["status"]) for row in rows] == expected
+    assert [status for _, status in expected] == ["running", "failed"]
+    assert len(seen) > len(expected)
+
+
+def test_results_lie_apart(day: Day) -> None:
+    query(day, "SELECT 1 AS one")
+    keys = [key for key in day.stack.objects() if not key.startswith(("snapshots/", "latest/"))]
+    assert keys
+    assert all(key.startswith("athena/") for key in keys)
+    workgroup = day.stack.aws.client("athena").get_work_group(WorkGroup=day.stack.outputs["Workgroup"])["WorkGroup"]
+    configuration = workgroup["Configuration"]
+    assert configuration["EnforceWorkGroupConfiguration"]
+    assert configuration["BytesScannedCutoffPerQuery"] == 10**10
+    assert configuration["ResultConfiguration"]["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
