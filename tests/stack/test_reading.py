@@ -1,0 +1,105 @@
+"""The README's examples of reading the snapshots, run as they stand there."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tests.sandbox.aws import ROOT
+from tests.sandbox.stack import sam_environment
+from tests.stack.day import Day
+
+_, _, REST = (ROOT / "README.md").read_text().partition("\n## Reading the snapshots\n")
+SECTION = REST.partition("\n## ")[0]
+
+
+def examples(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
+
+
+def run(command: list[str], day: Day, **environment: str) -> str:
+    """What a command prints for a user of the embedded AWS."""
+    path = os.pathsep.join([str(ROOT / ".venv/bin"), os.environ["PATH"]])
+    done = subprocess.run(
+        command,
+        env=sam_environment(day.stack.aws) | {"PATH": path} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def shell(day: Day, *lines: str) -> str:
+    return run(["bash", "-o", "pipefail", "-c", "\n".join(lines)], day)
+
+
+def of_default(day: Day) -> list[dict[str, Any]]:
+    """The job objects in the newest snapshot of the source that the examples read."""
+    return day.latest()["default"].jobs
+
+
+def rows(day: Day) -> list[list[str]]:
+    """The fields in that snapshot's file."""
+    _, *lines = day.stack.objects()["latest/default.tsv"].decode().removesuffix("\n").split("\n")
+    return [line.split("\t") for line in lines]
+
+
+def test_in_the_shell(day: Day) -> None:
+    bucket, count, failed = examples("bash")
+    assert shell(day, bucket, "echo $BUCKET") == day.stack.outputs["SnapshotBucket"] + "\n"
+    counted = [line.split() for line in shell(day, bucket, count).splitlines()]
+    assert {status: int(number) for number, status in counted} == Counter(job["status"] for job in of_default(day))
+    told = [re.split(" {2,}", line) for line in shell(day, bucket, failed).splitlines()]
+    assert told == [[row[0], row[4], row[8]] for row in rows(day) if row[2] == "failed"]
+    assert [job_id for _, job_id, _ in told] == [job["id"] for job in of_default(day) if job["status"] == "failed"]
+
+
+def test_in_pandas(day: Day) -> None:
+    (example,) = examples("python")
+    numbers, times = re.findall(r"`(pandas\.\w+\(.+?\))`", SECTION)
+    look_closer = f"""
+import json
+print(int({numbers}.sum()), {times}.max().timestamp())
+print(json.dumps([list(jobs.columns), *jobs.values.tolist()]))
+"""
+    printed = run([sys.executable, "-c", example + look_closer], day, BUCKET=day.stack.outputs["SnapshotBucket"])
+    *table, sums, everything = printed.splitlines()
+    tokens, newest = sums.split()
+    assert int(tokens) == sum(job["trained_tokens"] or 0 for job in of_default(day))
+    assert float(newest) == max(job["created_at"] for job in of_default(day))
+    assert len(table) == 1 + sum(job["status"] == "failed" for job in of_default(day))
+    for row in rows(day):
+        if row[2] == "failed":
+            assert any(line.split(maxsplit=2) == [row[0], row[4], row[8]] for line in table)
+    header, *fields = json.loads(everything)
+    assert fields == rows(day)
+    assert {"NA", '"messages" must not be empty, in lines 7, 8 \\ 9'} <= {row[header.index("error")] for row in fields}
+
+
+def test_in_duckdb(day: Day, tmp_path: Path) -> None:
+    # Over a copy of the bucket: DuckDB's part that reads S3 is no package, but downloaded from DuckDB's own site.
+    for key, body in day.stack.objects().items():
+        (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / key).write_bytes(body)
+    by_status, running = (
+        duckdb.sql(example.replace("s3://BUCKET", str(tmp_path))).fetchall() for example in examples("sql")
+    )
+    assert dict(by_status) == Counter(job["status"] for newest in day.latest().values() for job in newest.jobs)
+    seen = {
+        (f"{one.time:%Y-%m-%d}", one.source, job["id"])
+        for one in day.runs
+        for job in one.jobs
+        if job["status"] == "running"
+    }
+    expected = Counter((dt, source) for dt, source, _ in seen)
+    assert [(str(dt), source, jobs) for dt, source, jobs in running] == sorted(
+        (*group, n) for group, n in expected.items()
+    )
