@@ -6,6 +6,8 @@ from typing import Any
 
 from tests.sandbox.aws import EmbeddedAws
 
+OUR_EVENTS = json.dumps({"source": ["fine-tuning.snapshots"]})
+
 
 class Queue:
     """A queue into which an AWS service may write; `arn` is its address."""
@@ -41,11 +43,10 @@ def of_topic(aws: EmbeddedAws, topic_arn: str) -> Queue:
     return queue
 
 
-def of_bus(aws: EmbeddedAws, bus: str = "default") -> Queue:
-    """A queue of the project's events on a bus."""
+def of_bus(aws: EmbeddedAws, bus: str = "default", pattern: str = OUR_EVENTS) -> Queue:
+    """A queue of the events on a bus that match a pattern: without one, the project's."""
     queue = Queue(aws, "events.amazonaws.com")
     events, rule = aws.client("events"), f"rule-{uuid.uuid4().hex}"
-    pattern = json.dumps({"source": ["fine-tuning.snapshots"]})
     events.put_rule(Name=rule, EventBusName=bus, EventPattern=pattern)
     events.put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": "queue", "Arn": queue.arn}])
     return queue

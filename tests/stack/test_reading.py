@@ -5,18 +5,21 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from tests.sandbox import queues
 from tests.sandbox.aws import ROOT
 from tests.sandbox.stack import sam_environment
 from tests.stack.day import Day
 
 _, _, REST = (ROOT / "README.md").read_text().partition("\n## Reading the snapshots\n")
 SECTION = REST.partition("\n## ")[0]
+TOLD_WITHIN_SECONDS = 10
 
 
 def examples(language: str) -> list[str]:
@@ -103,3 +106,22 @@ def test_in_duckdb(day: Day, tmp_path: Path) -> None:
     assert [(str(dt), source, jobs) for dt, source, jobs in running] == sorted(
         (*group, n) for group, n in expected.items()
     )
+
+
+def test_when_a_new_one_lands(day: Day) -> None:
+    (pattern,) = examples("json")
+    pattern = pattern.replace("BUCKET", day.stack.outputs["SnapshotBucket"])
+    latest, dated = (
+        queues.of_bus(day.stack.aws, pattern=pattern.replace("latest/", prefix)) for prefix in ("latest/", "snapshots/")
+    )
+    key = day.run("team-b").key
+    assert keys(latest) == ["latest/team-b.tsv"]
+    assert keys(dated) == [key]
+
+
+def keys(queue: queues.Queue) -> list[str]:
+    """The keys of the objects of which a queue is told."""
+    deadline = time.monotonic() + TOLD_WITHIN_SECONDS
+    while not (events := queue.receive()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return [event["detail"]["object"]["key"] for event in events]
