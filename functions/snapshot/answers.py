@@ -65,7 +65,9 @@ def read(
 def redacted(text: str, key: str, most: int = _MOST_CHARACTERS) -> str:
     """Somebody else's text in one short line, without the key or what looks like one."""
     text = text.encode("utf-8", "replace").decode()  # a lone surrogate could not be logged
-    text = _MASKED.sub("[redacted]", clean(text.replace(key, "[redacted]")))
+    for form in (key, json.dumps(key)[1:-1], repr(key)[1:-1]):  # the latter two with \\ before some characters
+        text = text.replace(form, "[redacted]")
+    text = _MASKED.sub("[redacted]", clean(text))
     return text if len(text) <= most else text[:most] + "…"
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,6 +24,9 @@ _MUST_HOLD = (
     '{"api_key": "…", "organization": "…", "project": "…", "base_url": "https://…"} with only api_key required. '
     "Set it with `make secret`."
 )
+
+# At DEBUG botocore logs every answer whole, the secret's among them.
+logging.getLogger("botocore").setLevel(logging.INFO)
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,12 @@ class Deployment:
         self.output = ""
 
     def put_secret(self, value: str | bytes | None, source: str = "default") -> None:
-        """Create the secret of a source: text, binary, or without a value."""
+        """Create or replace the secret of a source: text, binary, or without a value."""
         given = {str: {"SecretString": value}, bytes: {"SecretBinary": value}}.get(type(value), {})
-        self.secrets.create_secret(Name=self.prefix + source, **given)
+        try:
+            self.secrets.create_secret(Name=self.prefix + source, **given)
+        except self.secrets.exceptions.ResourceExistsException:
+            self.secrets.put_secret_value(SecretId=self.prefix + source, **given)
 
     def put_simulated_secret(self, source: str = "default") -> None:
         """The secret that opens the simulated API."""

@@ -128,8 +128,7 @@ def test_25_changes_at_once_are_25_events(deployment: Deployment, bus: Queue) ->
 
 def rekey(deployment: Deployment, key: str) -> None:
     deployment.api.key = key
-    value = json.dumps({"api_key": key, "base_url": deployment.api.base_url})
-    deployment.secrets.put_secret_value(SecretId=f"{deployment.prefix}default", SecretString=value)
+    deployment.put_simulated_secret()
 
 
 def test_a_rotated_key_keeps_its_history(deployment: Deployment, bus: Queue) -> None:

@@ -255,7 +255,7 @@ def test_a_full_run_is_had_for_the_asking(running: Deployment) -> None:
 
 def test_another_key_leads_to_a_full_listing(running: Deployment) -> None:
     running.api.key = "sk-rotated-0123456789abcdef"
-    running.secrets.put_secret_value(SecretId=f"{running.prefix}default", SecretString=running.api.key)
+    running.put_simulated_secret()
     assert running.run()["full_listing"]
     assert not running.run()["full_listing"]
 

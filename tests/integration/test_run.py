@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -151,10 +150,7 @@ def test_a_rotated_key_is_read_again(deployment: Deployment) -> None:
     deployment.put_simulated_secret()
     deployment.run()
     deployment.api.key = "sk-rotated-0123456789abcdef"
-    deployment.secrets.put_secret_value(
-        SecretId=f"{deployment.prefix}default",
-        SecretString=json.dumps({"api_key": deployment.api.key, "base_url": deployment.api.base_url}),
-    )
+    deployment.put_simulated_secret()
     summary = deployment.run()
     assert summary["job_count"] == 250
     assert summary["api_requests"] == 6  # the refused one, three pages, one job's events, the models

@@ -42,6 +42,9 @@ def test_everything_is_encrypted_with_the_key(encrypted: Stack, key: str) -> Non
     assert attributes["KmsMasterKeyId"] == key
     groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=encrypted.outputs["LogGroup"])["logGroups"]
     assert [group["kmsKeyId"] for group in groups] == [key]
+    workgroup = aws.client("athena").get_work_group(WorkGroup=encrypted.outputs["Workgroup"])["WorkGroup"]
+    results = workgroup["Configuration"]["ResultConfiguration"]
+    assert results["EncryptionConfiguration"] == {"EncryptionOption": "SSE_KMS", "KmsKey": key}
 
 
 def test_the_function_may_use_this_key_only_and_only_by_s3_and_secrets_manager(encrypted: Stack, key: str) -> None:

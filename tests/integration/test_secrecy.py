@@ -1,0 +1,95 @@
+"""The key is nowhere but in the requests, whatever it looks like and whatever goes wrong, at DEBUG level too."""
+
+import json
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from snapshot.errors import SnapshotError
+
+from tests.integration.conftest import Deployment
+from tests.samples import payload
+from tests.sandbox import faults
+from tests.sandbox.api import Fault
+from tests.sandbox.queues import Queue
+
+KEYS = {
+    "plain": "sk-proj-AbC_123-dEf456GhI789",
+    "of another server": "0123456789abcdef0123456789abcdef",
+    "odd": r"""q"w'e\r{t}%y$(u)&i<o>*p~#@!z,x;c:v/b?n=m|""",
+    "a JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhYmMifQ.c2lnbmF0dXJlLXNpZ25hdHVyZQ",
+}
+
+
+async def echo(request: web.Request) -> web.StreamResponse:
+    """All that was sent, in a message, as careless gateways answer."""
+    return await faults.status(400, f"Cannot forward: {dict(request.headers)}")(request)
+
+
+async def echo_as_text(request: web.Request) -> web.StreamResponse:
+    content = f"{'x' * 50} {request.headers['Authorization']}"
+    return await faults.body(content, 403, "text/plain")(request)
+
+
+def goes_well(deployment: Deployment) -> None:
+    deployment.api.jobs = [payload(number) for number in range(3, 0, -1)]
+    deployment.run()
+    deployment.api.jobs = [payload(9, status="failed"), *deployment.api.jobs]
+    assert deployment.run()["changes"]["JobsFailed"] == 1
+
+
+def fails(answer: Callable[..., Any]) -> Callable[[Deployment], None]:
+    def run(deployment: Deployment) -> None:
+        deployment.api.faults = [Fault("/fine_tuning/jobs", answer, times=99)]
+        with pytest.raises(SnapshotError):
+            deployment.run(seconds=61)
+
+    return run
+
+
+def is_refused(deployment: Deployment) -> None:
+    """With the masked key in the answer, as OpenAI does it."""
+    deployment.api.key = "sk-the-right-one-now"
+    with pytest.raises(SnapshotError, match="invalid_api_key"):
+        deployment.run()
+
+
+def has_no_permission_for_models(deployment: Deployment) -> None:
+    deployment.api.faults = [Fault("/models", echo_as_text), Fault("/events", echo, times=9)]
+    deployment.run()
+
+
+SITUATIONS = {
+    "goes well": goes_well,
+    "is refused": is_refused,
+    "headers in the answer": fails(echo),
+    "headers in a text": fails(echo_as_text),
+    "connection cut": fails(faults.reset),
+    "in warnings": has_no_permission_for_models,
+}
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+@pytest.mark.parametrize("kind", KEYS)
+def test_the_key_is_nowhere(
+    kind: str,
+    situation: str,
+    deployment: Deployment,
+    bus: Queue,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)  # of every library, as with Lambda's own log level at DEBUG
+    key = deployment.api.key = KEYS[kind]
+    deployment.put_secret(json.dumps({"api_key": f"\n{key} ", "base_url": deployment.api.base_url}))
+    SITUATIONS[situation](deployment)
+    assert deployment.api.requests
+    traces = "".join(
+        "".join(traceback.format_exception(*record.exc_info)) for record in caplog.records if record.exc_info
+    )
+    kept = repr(deployment.objects()) + repr(bus.receive()) + deployment.output + deployment.log.getvalue()
+    for text in (kept, caplog.text, traces):
+        for form in (key, json.dumps(key)[1:-1], repr(key)[1:-1], key[:8]):
+            assert form not in text
