@@ -4,10 +4,11 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
+from snapshot import __version__
 from snapshot.measures import Measures
 from snapshot.settings import Run
 
-logger = Logger()
+logger = Logger(version=__version__)
 
 Metric = tuple[str, MetricUnit, float]
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from snapshot import __version__
 from snapshot.changes import Changes
 from snapshot.errors import ApiError, EventError, SecretError, SnapshotError
 
@@ -64,6 +65,7 @@ def test_metric_rows_summary_and_metadata_agree(cap: int, deployment: Deployment
         assert (head["Metadata"]["snapshot-time"], head["Metadata"]["job-count"]) == (time, "250")
     (line,) = (line for line in deployment.logged() if line["message"] == "Snapshot taken")
     assert (line["source"], line["snapshot_time"], line["job_count"]) == ("team-a", time, 250)
+    assert line["version"] == __version__
 
 
 def test_a_long_listing_tells_how_far_it_is(deployment: Deployment) -> None:

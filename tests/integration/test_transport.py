@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from snapshot import __version__
 from snapshot.credentials import Credentials
 from snapshot.errors import ApiError, OutOfTimeError
 from snapshot.transport import Transport
@@ -121,4 +122,4 @@ def test_headers(api: SimulatedApi, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert seen["Authorization"] == f"Bearer {api.key}"
     assert seen["OpenAI-Organization"] == "org-1"
     assert seen["OpenAI-Project"] == "proj-1"
-    assert seen["User-Agent"].startswith("fine-tuning-snapshots/")
+    assert seen["User-Agent"] == f"fine-tuning-snapshots/{__version__}"
