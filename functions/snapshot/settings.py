@@ -124,7 +124,7 @@ def _snapshot_time(value: Any, now: datetime) -> datetime:
         )
     if not -_OLDEST <= time - now <= _MOST_AHEAD:
         raise EventError(
-            f"The event's time {value} is over 24 hours old or over 15 minutes ahead: "
+            f"The event's time {value!r} is over 24 hours old or over 15 minutes ahead: "
             "a snapshot shows the present. Leave the time out for now."
         )
     return time.astimezone(UTC).replace(microsecond=0)

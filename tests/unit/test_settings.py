@@ -55,11 +55,13 @@ def test_events(event: dict[str, Any], expected: Run) -> None:
         *(({"time": bad}, "ISO 8601") for bad in ("yesterday", "2026-01-31T12:00:00", "2026-01-31", 5, "", [])),
         ({"time": "2026-01-30T12:00:00Z"}, "24 hours"),
         ({"time": "2026-01-31T12:15:31Z"}, "15 minutes"),
+        ({"time": "2026-01-01\ud80012:00:00Z"}, "24 hours"),
     ],
 )
 def test_bad_events_name_the_field(event: object, message: str) -> None:
-    with pytest.raises(EventError, match=message):
+    with pytest.raises(EventError, match=message) as caught:
         Run.parse(event, NOW)
+    assert str(caught.value).encode()  # it can be logged
 
 
 @pytest.mark.parametrize("sample", sorted(EVENTS.glob("*.json")), ids=lambda path: path.name)
