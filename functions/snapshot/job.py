@@ -2,6 +2,7 @@
 
 import json
 import re
+import reprlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -138,5 +139,5 @@ def _compact(metadata: Mapping[str, Any]) -> str:
 
 def _shown(value: Any) -> str:
     """A value short enough for a message."""
-    text = repr(value)
+    text = reprlib.repr(value)  # which goes only a few levels deep
     return text if len(text) <= 60 else text[:60] + "…"
