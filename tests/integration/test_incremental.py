@@ -13,6 +13,7 @@ from snapshot.job import TERMINAL
 from snapshot.listing import MOST_RETRIEVED, Listing, list_jobs
 from snapshot.transport import Transport
 
+from tests.fuzz import examples
 from tests.integration.conftest import Deployment
 from tests.samples import payload
 from tests.sandbox import faults, population
@@ -104,7 +105,7 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=examples(30), stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
