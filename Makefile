@@ -39,7 +39,7 @@ sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot every minute, until Ct
 
 .PHONY: test
 test: lint types validate $(BUILT) ## All checks, then all tests
-	$(TOOLS)/pytest --numprocesses 2 --dist loadfile tests/unit tests/integration tests/stack
+	$(TOOLS)/pytest --numprocesses 2 --dist loadfile tests/unit tests/integration tests/stack tests/soak
 
 .PHONY: unit
 unit: lint types ## The checks and tests that take seconds
@@ -62,6 +62,12 @@ validate: $(READY) $(SCANNERS) ## Check the template, for mistakes and for weakn
 .PHONY: audit
 audit: $(SCANNERS) ## Look for known vulnerabilities of the function's packages, in PyPI's database
 	$(dir $(SCANNERS))bin/pip-audit --requirement functions/snapshot/requirements.txt --disable-pip --strict --progress-spinner off
+
+.PHONY: soak
+soak: $(READY) ## Look for losses: a thousand runs amid failures, invented inputs by the ten thousand (15 minutes; SEED=n repeats)
+	$(TOOLS)/pytest tests/soak --ticks 1000 --seed $(or $(SEED),$$(date +%s))
+	$(TOOLS)/pytest --numprocesses 2 --dist loadfile tests/unit/test_job.py tests/integration/test_fuzz.py tests/integration/test_readers.py \
+		tests/integration/test_incremental.py --hypothesis-profile soak --hypothesis-show-statistics $(if $(SEED),--hypothesis-seed $(SEED))
 
 .PHONY: bench
 bench: $(BUILT) ## Measure this project against its peers, into tests/benchmark (about half an hour)

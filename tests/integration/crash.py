@@ -1,6 +1,8 @@
-"""Run the handler in a process that dies at one of its AWS calls: `python -m tests.integration.crash 3 before`."""
+"""Run the handler in a process that dies at one of its AWS calls: `python -m tests.integration.crash {} 3 before`."""
 
+import json
 import os
+import subprocess
 import sys
 from typing import Any
 
@@ -8,21 +10,34 @@ import botocore.handlers
 from snapshot.app import lambda_handler
 
 from tests.integration.conftest import Context
+from tests.sandbox.aws import ROOT
 
 calls = 0
+
+
+def start(event: dict[str, Any], *when: str) -> subprocess.CompletedProcess[str]:
+    """Run this module to its end; `when` to die is the call's number, and `before` or `after`."""
+    return subprocess.run(
+        [sys.executable, "-m", "tests.integration.crash", json.dumps(event), *when],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": "functions", "POWERTOOLS_LOG_LEVEL": "CRITICAL"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def count(**_: Any) -> None:
     """Count a call that begins; die if it is the one, and not to be made."""
     global calls  # noqa: PLW0603
     calls += 1
-    if (str(calls), "before") == tuple(sys.argv[1:]):
+    if (str(calls), "before") == tuple(sys.argv[2:]):
         die()
 
 
 def done(**_: Any) -> None:
     """Die after the call that was to be made."""
-    if (str(calls), "after") == tuple(sys.argv[1:]):
+    if (str(calls), "after") == tuple(sys.argv[2:]):
         die()
 
 
@@ -34,5 +49,5 @@ def die() -> None:
 
 if __name__ == "__main__":
     botocore.handlers.BUILTIN_HANDLERS += [("before-call", count), ("after-call", done)]
-    lambda_handler({}, Context(300))  # type: ignore[arg-type]
+    lambda_handler(json.loads(sys.argv[1]), Context(300))  # type: ignore[arg-type]
     print(calls, file=sys.stderr)

@@ -1,9 +1,6 @@
 """Changes become events and metrics, at least once, whatever happens to a run."""
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -20,11 +17,12 @@ from snapshot.errors import SnapshotError
 from snapshot.events import Origin
 from snapshot.job import parse
 
+from tests.integration import crash
 from tests.integration.conftest import Deployment
 from tests.samples import payload
 from tests.sandbox import faults
 from tests.sandbox.api import Fault
-from tests.sandbox.aws import ROOT, EmbeddedAws
+from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.queues import Queue
 
 NO_CHANGES = {
@@ -294,7 +292,7 @@ def test_a_run_that_dies_is_made_good_by_the_next(call: int, moment: str, deploy
     start_with_a_snapshot(deployment)
     let_things_happen(deployment)
     output = deployment.output
-    dead = die(str(call), moment)
+    dead = crash.start({}, str(call), moment)
     assert dead.returncode == 9, dead.stderr
     deployment.run()
     told = Counter((event["detail"]["job_id"], event["detail"]["status"]) for event in bus.receive())
@@ -307,20 +305,9 @@ def test_a_run_that_dies_is_made_good_by_the_next(call: int, moment: str, deploy
     }
 
 
-def die(*when: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.integration.crash", *when],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": "functions", "POWERTOOLS_LOG_LEVEL": "CRITICAL"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_a_run_with_changes_makes_so_many_calls(deployment: Deployment, bus: Queue) -> None:
     start_with_a_snapshot(deployment)
     let_things_happen(deployment)
-    done = die()
+    done = crash.start({})
     assert done.stderr == f"{AWS_CALLS}\n"
     assert len(bus.receive()) == 4

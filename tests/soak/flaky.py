@@ -1,0 +1,133 @@
+"""A server in front of the embedded AWS that refuses or drops calls, before or after they are made."""
+
+import http.client
+import json
+import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple, Self
+
+from tests.sandbox.aws import EmbeddedAws
+
+KINDS = (
+    "403 AccessDenied",
+    "409 ConditionalRequestConflict",
+    "500 InternalError",
+    "503 SlowDown",
+    "dropped before",
+    "dropped after",
+    "entries refused",
+)
+
+
+class AwsFault(NamedTuple):
+    """What happens to so many calls from the one with this number on, the first being 0."""
+
+    kind: str
+    first: int
+    times: int
+
+
+class FlakyAws(ThreadingHTTPServer):
+    """Its `fault` may be set between runs; `calls` are those since then, `hits` those that it spoilt."""
+
+    daemon_threads = True
+
+    def __init__(self, aws: EmbeddedAws) -> None:
+        super().__init__(("127.0.0.1", 0), _Call)
+        self.aws = aws
+        self.tls = ssl.create_default_context(cafile=str(aws.certificate))
+        self.endpoint = f"http://127.0.0.1:{self.server_port}"
+        self.set(None)
+
+    def set(self, fault: AwsFault | None) -> None:
+        self.fault = fault
+        self.calls = self.hits = 0
+
+    def next_kind(self) -> str:
+        """What becomes of the call that has just come; the runs make one at a time."""
+        number, self.calls = self.calls, self.calls + 1
+        fault = self.fault
+        if fault is None or not fault.first <= number < fault.first + fault.times:
+            return ""
+        self.hits += 1
+        return fault.kind
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: the clients are killed at times."""
+
+
+class _Call(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: FlakyAws
+
+    def answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        kind = self.server.next_kind()
+        if kind == "entries refused":
+            body, refused = self.without_some_entries(body)
+        if kind == "dropped before":
+            self.close_connection = True
+        elif kind[:1].isdigit():
+            status, code = kind.split()
+            self.reply(int(status), *self.error(code))
+        else:
+            status, headers, content = self.forward(body)
+            if kind == "entries refused":
+                headers, content = self.with_refusals(headers, content, refused)
+            if kind == "dropped after":
+                self.close_connection = True
+            else:
+                self.reply(status, headers, content)
+
+    do_GET = do_PUT = do_POST = do_HEAD = answer  # noqa: N815
+
+    def forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPSConnection("127.0.0.1", self.server.aws.port, context=self.server.tls)
+        connection.request(self.command, self.path, body, dict(self.headers))
+        response = connection.getresponse()
+        content = response.read()
+        connection.close()
+        return response.status, dict(response.getheaders()), content
+
+    def error(self, code: str) -> tuple[dict[str, str], bytes]:
+        if "X-Amz-Target" in self.headers:
+            content = json.dumps({"__type": code, "message": "Simulated."}).encode()
+            return {"Content-Type": "application/x-amz-json-1.1"}, content
+        return {"Content-Type": "application/xml"}, f"<Error><Code>{code}</Code></Error>".encode()
+
+    def without_some_entries(self, body: bytes) -> tuple[bytes, int]:
+        """The call without its last entries, and how many these are; of another call nothing is left out."""
+        if not self.headers.get("X-Amz-Target", "").endswith("PutEvents"):
+            return body, 0
+        entries = json.loads(body)["Entries"]
+        kept = entries[: len(entries) // 2]
+        return json.dumps({"Entries": kept or entries}).encode(), len(entries) - len(kept) if kept else 0
+
+    def with_refusals(self, headers: dict[str, str], content: bytes, refused: int) -> tuple[dict[str, str], bytes]:
+        if not refused:
+            return headers, content
+        answer: dict[str, Any] = json.loads(content)
+        answer["Entries"] += [{"ErrorCode": "ThrottlingException"}] * refused
+        answer["FailedEntryCount"] = refused
+        return headers, json.dumps(answer).encode()
+
+    def reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
+                self.send_header(name, value)
+        self.send_header(
+            "Content-Length", headers.get("content-length", "0") if self.command == "HEAD" else str(len(content))
+        )
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)

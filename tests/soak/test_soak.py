@@ -1,0 +1,253 @@
+"""Many ticks of one source, with everything around it failing now and then: nothing false is written, nothing is lost.
+
+The account stands still during a tick, so that it is known what each table has to hold.
+"""
+
+import random
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import pytest
+from aiohttp import web
+from snapshot import changes, credentials, events, store, table
+from snapshot.errors import SnapshotError
+
+from tests.integration import crash
+from tests.integration.conftest import Deployment
+from tests.sandbox import faults
+from tests.sandbox.api import Answer, Fault
+from tests.sandbox.queues import Queue
+from tests.soak import flaky as flaky_aws
+from tests.soak.account import Account
+from tests.soak.flaky import AwsFault, FlakyAws
+
+LATEST = "latest/default.tsv"
+FULL_EVERY = 96
+API_PATHS = ("/fine_tuning/jobs", "/events", "/models", "/fine_tuning/jobs/")
+API_ANSWERS = {
+    **{f"status {code}": faults.status(code) for code in (400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 504)},
+    "html": faults.html(),
+    "reset": faults.reset,
+    "truncated": faults.truncated,
+    "no JSON": faults.body(b'{"object":"list","data":[{"id":"\xff'),
+    "no list": faults.body({"object": "list"}),
+}
+
+
+class Killed(BaseException):
+    """The process dies at an AWS call; no handler of the function's catches it."""
+
+
+class Known(NamedTuple):
+    """A state of `latest`."""
+
+    stamp: str
+    key: str
+    lines: list[bytes]
+
+
+class Soak:
+    """The account, the function, and what has been seen of both."""
+
+    def __init__(self, deployment: Deployment, flaky: FlakyAws, bus: Queue, seed: int) -> None:
+        self.deployment = deployment
+        self.flaky = flaky
+        self.bus = bus
+        self.chance = random.Random(seed)
+        self.account = Account(deployment.api, self.chance)
+        self.ends: Counter[str] = Counter()
+        self.trouble: Counter[str] = Counter()
+        self.ghosts_seen = 0
+        self.hit = False
+        self.dated: dict[str, bytes] = {}
+        self.latest: list[Known] = []
+        self.told: list[tuple[str, ...]] = []
+        self.kill_at: tuple[int, str] | None = None
+        self._calls = 0
+        clients = (store._s3(), events._events(), credentials._secrets().client)
+        for client in clients:
+            client.meta.events.register("before-call", lambda **_: self._call("before"))
+            client.meta.events.register("after-call", lambda **_: self._call("after"))
+
+    def _call(self, moment: str) -> None:
+        self._calls += moment == "before"
+        if self.kill_at == (self._calls, moment):
+            self.hit = True
+            raise Killed
+
+    def tick(self, when: float, *, full: bool = False) -> None:
+        """One delivery of one schedule time, with or without trouble."""
+        event: dict[str, Any] = {"time": f"{datetime.fromtimestamp(when, UTC):%Y-%m-%dT%H:%M:%SZ}", "full": full}
+        if self.chance.random() < 0.3:
+            credentials._secrets().store.clear()  # as after a cold start
+        trouble, seconds = self._spoil()
+        summary = self._run(event, seconds)
+        if self.hit or self.flaky.hits:
+            self.trouble[trouble] += 1
+        self.deployment.api.faults = []
+        self.flaky.set(None)
+        self.kill_at = None
+        self.told += told(self.bus)
+        self._look(event, summary)
+
+    def _run(self, event: dict[str, Any], seconds: float) -> dict[str, Any] | None:
+        self._calls = 0
+        if self.chance.random() < 0.01:
+            dead = crash.start(event, str(self.chance.randint(1, 4)), self.chance.choice(("before", "after")))
+            self.ends[f"process ended with {dead.returncode}"] += 1
+            return None
+        try:
+            summary = self.deployment.run(seconds=seconds, **event)
+        except Killed:
+            self.ends["killed"] += 1
+            return None
+        except SnapshotError as error:
+            self.ends[f"failed with {type(error).__name__}"] += 1
+            return None
+        self.ends["skipped" if "skipped" in summary else "succeeded"] += 1
+        return summary
+
+    def _spoil(self) -> tuple[str, float]:
+        """Arrange at most one kind of trouble; returns its name, and the seconds that the run has."""
+        chance = self.chance
+        self.hit = False
+        kind = chance.choices(("none", "api", "aws", "kill", "rotate"), (70, 14, 9, 6, 1))[0]
+        if kind == "api":
+            name, lasting = chance.choice(list(API_ANSWERS)), chance.random() < 0.4
+            path = chance.choice(API_PATHS)
+            if path.endswith("/"):  # one job by itself
+                path += chance.choice(list(self.account.truth))
+            fault = Fault(path, self._counted(API_ANSWERS[name]), 99 if lasting else 1, chance.choice((0, 0, 1, 2)))
+            self.deployment.api.faults = [fault]
+            return f"API {name}", 61 if lasting else 63
+        if kind == "aws":
+            fault_kind = chance.choice(flaky_aws.KINDS)
+            self.flaky.set(AwsFault(fault_kind, chance.randrange(6), chance.choice((1, 2, 9))))
+            return f"AWS {fault_kind}", 90
+        if kind == "kill":
+            self.kill_at = (chance.randint(1, 5), chance.choice(("before", "after")))
+            return f"died {self.kill_at[1]} an AWS call", 90
+        if kind == "rotate":
+            self.deployment.api.key = f"sk-rotated-{chance.randrange(10**12):012}"
+            name = f"{self.deployment.prefix}default"
+            self.deployment.secrets.put_secret_value(SecretId=name, SecretString=self.deployment.api.key)
+            self.hit = True
+        return "key rotated", 90
+
+    def _counted(self, answer: Answer) -> Answer:
+        async def counted(request: web.Request) -> web.StreamResponse:
+            self.hit = True
+            return await answer(request)
+
+        return counted
+
+    def _look(self, event: dict[str, Any], summary: dict[str, Any] | None) -> None:
+        """Compare what the run wrote, if anything, with what it had to see."""
+        stamp = event["time"]
+        key = f"snapshots/source=default/dt={stamp[:10]}/{stamp.replace('-', '').replace(':', '')}.tsv"
+        succeeded = summary is not None and "skipped" not in summary
+        must_be_full = event["full"] if summary is None else summary.get("full_listing", False)
+        body, _ = self._get(key)
+        if body != self.dated.get(key, b"") or succeeded:
+            self._check(table.from_body(body), must_be_full=must_be_full)
+            self.dated[key] = body
+        body, told = self._get(LATEST)
+        if body and (not self.latest or (told, body) != (self.latest[-1].stamp, table.to_body(self.latest[-1].lines))):
+            assert (told, body) == (stamp, self.dated[key])
+            assert not self.latest or self.latest[-1].stamp <= stamp
+            self.latest.append(Known(stamp, key, table.from_body(body)))
+        if succeeded:
+            assert (self.latest[-1].stamp, summary["key"] if summary else "") == (stamp, key)
+        elif summary is not None:
+            assert self.latest[-1].stamp > stamp
+
+    def _check(self, lines: list[bytes], *, must_be_full: bool) -> None:
+        statuses = {table.job_id(line): table.status(line) for line in lines}
+        assert len(statuses) == len(lines)
+        extra = statuses.items() - self.account.truth.items()
+        assert self.account.truth.items() <= statuses.items()
+        assert extra <= self.account.ghosts.items()
+        if must_be_full:
+            assert not extra
+        self.ghosts_seen += len(extra)
+
+    def _get(self, key: str) -> tuple[bytes, str]:
+        s3 = self.deployment.s3
+        try:
+            answer = s3.get_object(Bucket=self.deployment.bucket, Key=key)
+        except s3.exceptions.NoSuchKey:
+            return b"", ""
+        return answer["Body"].read(), answer["Metadata"]["snapshot-time"]
+
+
+def told(bus: Queue) -> list[tuple[str, ...]]:
+    """What the events said: of which snapshot, what, since when it was otherwise, and how it is now."""
+    received = []
+    for event in bus.receive():
+        detail = event["detail"]
+        if event["detail-type"] == events.JOB_CHANGED:
+            what = (detail["job_id"], detail["previous_status"] or "", detail["status"])
+        else:
+            what = (detail["model"], detail["previous_shutdown_date"], detail["shutdown_date"])
+        received.append((detail["snapshot_key"], *what))
+    return received
+
+
+def statuses(known: Known) -> dict[str, str]:
+    return {table.job_id(line): table.status(line) for line in known.lines}
+
+
+def needed(known: list[Known]) -> set[tuple[str, ...]]:
+    """What has to be told of every two successive states of `latest`."""
+    wanted: set[tuple[str, ...]] = set()
+    for before, after in pairwise(known):
+        difference = changes.between(before.lines, after.lines)
+        wanted |= {(after.key, job.job.id, job.previous_status or "", job.status) for job in difference.jobs}
+        wanted |= {
+            (after.key, end.model, end.previous_shutdown_date, end.shutdown_date) for end in difference.shutdowns
+        }
+    return wanted
+
+
+def test_nothing_is_lost(
+    deployment: Deployment, bus: Queue, flaky: FlakyAws, figures: list[str], pytestconfig: pytest.Config
+) -> None:
+    ticks, seed = pytestconfig.getoption("ticks"), pytestconfig.getoption("seed")
+    figures.append(f"soak: {ticks} ticks, seed {seed}")
+    started = time.monotonic()
+    first = time.time() - ticks - 60
+    soak = Soak(deployment, flaky, bus, seed)
+    for number in range(ticks):
+        soak.account.step()
+        soak.tick(first + number, full=number % FULL_EVERY == FULL_EVERY - 1)
+        if soak.chance.random() < 0.04:  # delivered twice, perhaps with a change between
+            if soak.chance.random() < 0.5:
+                soak.account.step()
+            soak.trouble["tick doubled"] += 1
+            soak.tick(first + number)
+        if soak.chance.random() < 0.03 and number:
+            soak.trouble["tick late"] += 1
+            soak.tick(first + soak.chance.randrange(max(0, number - 5), number))
+
+    received = soak.told
+    objects = deployment.objects()
+    assert objects.pop(LATEST) == table.to_body(soak.latest[-1].lines)
+    assert objects == soak.dated
+    wanted = needed(soak.latest)
+    assert wanted - {*received} == set()
+    # One who follows the events knows the newest table, but for what a run told that then died, and was undone since.
+    followed = statuses(soak.latest[0]) | {what[1]: what[3] for what in received if what[1].startswith("ftjob-")}
+    standing = {job_id: status for job_id, status in followed.items() if status != changes.REMOVED}
+    astray = {job_id for job_id, _ in standing.items() ^ statuses(soak.latest[-1]).items()}
+    assert astray <= {job_id for _, job_id, *_ in {*received} - wanted}
+    figures += [
+        f"ends of runs: {dict(sorted(soak.ends.items()))}",
+        f"trouble: {dict(sorted(soak.trouble.items()))}",
+        f"{len(soak.dated)} dated tables, {len(soak.latest)} states of latest, {len(soak.latest[-1].lines)} jobs",
+        f"{soak.ghosts_seen} rows of jobs that had ended and were gone: they stay until the next full listing",
+        f"{len(received)} events, {len(wanted)} needed, none lost; {len(astray)} told by a dying run and undone since",
+        f"{time.monotonic() - started:.0f} s",
+    ]
