@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from snapshot import credentials, events, store
 from snapshot.app import lambda_handler
 from snapshot.credentials import Credentials
 from snapshot.telemetry import logger
@@ -18,6 +19,7 @@ from snapshot.transport import Transport
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
+from tests.sandbox.flaky import FlakyAws
 from tests.sandbox.queues import Queue
 
 
@@ -135,6 +137,23 @@ def bus(aws: EmbeddedAws, deployment: Deployment, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("EVENT_BUS_NAME", name)
     deployment.put_simulated_secret()
     return queues.of_bus(aws, name)
+
+
+@pytest.fixture
+def flaky(
+    aws: EmbeddedAws,
+    deployment: Deployment,  # noqa: ARG001 - its environment comes first
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[FlakyAws]:
+    """A server between the deployment and AWS, which spoils calls when told to."""
+    clients = (store._s3, events._events, credentials._secrets)
+    with FlakyAws(aws) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
+        for client in clients:
+            client.cache_clear()  # they keep their endpoint
+        yield server
+        for client in clients:
+            client.cache_clear()
 
 
 @pytest.fixture

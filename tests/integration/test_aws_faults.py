@@ -2,16 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from snapshot import credentials, events, store
+from snapshot import credentials
 from snapshot.errors import OutOfTimeError, SnapshotError
 
 from tests.integration.conftest import Deployment
 from tests.samples import payload
-from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.flaky import AwsFault, FlakyAws
 from tests.sandbox.queues import Queue
 
@@ -29,92 +27,72 @@ NAMED = (
 )
 
 
-@pytest.fixture
-def flaky(
-    aws: EmbeddedAws, bus: Queue, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[FlakyAws, Queue]]:
-    """The function behind the flaky server, after a first snapshot and with four changes to tell."""
+@pytest.fixture(autouse=True)
+def something_to_tell(deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
+    """A first snapshot, and since then five changes."""
     api = deployment.api
     api.jobs = [payload(number, status="running", finished_at=None) for number in range(5, 0, -1)]
     deployment.run(time=f"{datetime.now(UTC) - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}")
     api.jobs = [payload(9, status="queued"), *(job | {"status": "failed"} for job in api.jobs[:3]), api.jobs[3]]
-    with FlakyAws(aws) as server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
-        forget_clients()
-        yield server, bus
-        forget_clients()
-
-
-def forget_clients() -> None:
-    """So that the next run connects to what the environment names, and reads the secret anew."""
-    for client in (store._s3, credentials._secrets, events._events):
-        client.cache_clear()
+    credentials._secrets.cache_clear()
+    assert (bus.receive(), flaky.hits) == ([], 0)
 
 
 def assert_all_is_told(deployment: Deployment, bus: Queue) -> None:
     told = Counter(event["detail"]["status"] for event in bus.receive())
     assert told.keys() == {"queued", "failed", "removed"}
-    assert (told["queued"], told["failed"], told["removed"]) >= (1, 3, 1)
+    assert told["failed"] >= 3
     rows = {row["id"]: row["status"] for row in deployment.rows()}
     assert rows == {job["id"]: job["status"] for job in deployment.api.jobs}
 
 
 @pytest.mark.parametrize("call", EVERY_CALL)
 @pytest.mark.parametrize("kind", PASSING)
-def test_what_passes_is_sat_out(kind: str, call: int, deployment: Deployment, flaky: tuple[FlakyAws, Queue]) -> None:
-    server, bus = flaky
-    server.set(AwsFault(kind, call, times=1))
+def test_what_passes_is_sat_out(kind: str, call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
+    flaky.set(AwsFault(kind, call, times=1))
     summary = deployment.run()
-    assert (server.hits, summary["changes"]["JobsFailed"]) == (1, 3)
+    assert (flaky.hits, summary["changes"]["JobsFailed"]) == (1, 3)
     assert_all_is_told(deployment, bus)
 
 
 @pytest.mark.parametrize("call", EVERY_CALL)
 @pytest.mark.parametrize("kind", LASTING)
 def test_what_lasts_is_named_and_made_good(
-    kind: str, call: int, deployment: Deployment, flaky: tuple[FlakyAws, Queue]
+    kind: str, call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws
 ) -> None:
-    server, bus = flaky
     before, output = deployment.objects(), deployment.output
-    server.set(AwsFault(kind, call, times=99))
+    flaky.set(AwsFault(kind, call, times=99))
     with pytest.raises(SnapshotError, match=NAMED[call]):
         deployment.run()
     if (kind, CALLS[call]) != ("dropped after", "latest, written"):
         assert deployment.objects()["latest/default.tsv"] == before["latest/default.tsv"]
     assert (deployment.output == output) == (CALLS[call] != "latest, written")  # metrics only when all else is done
-    server.set(None)
+    flaky.set(None)
     credentials._secrets.cache_clear()
     deployment.run()
     assert_all_is_told(deployment, bus)
 
 
 @pytest.mark.parametrize("refusal", ["409 ConditionalRequestConflict", "412 PreconditionFailed", "404 NoSuchKey"])
-def test_a_refused_condition_is_looked_into(
-    refusal: str, deployment: Deployment, flaky: tuple[FlakyAws, Queue]
-) -> None:
-    server, bus = flaky
-    server.set(AwsFault(refusal, CALLS.index("latest, written"), times=1))
+def test_a_refused_condition_is_looked_into(refusal: str, deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
+    flaky.set(AwsFault(refusal, CALLS.index("latest, written"), times=1))
     deployment.run()
     assert_all_is_told(deployment, bus)
 
 
-def test_a_condition_that_stays_refused_is_told(deployment: Deployment, flaky: tuple[FlakyAws, Queue]) -> None:
-    server, _ = flaky
-    server.set(AwsFault("409 ConditionalRequestConflict", CALLS.index("latest, written"), times=99, method="PUT"))
+def test_a_condition_that_stays_refused_is_told(deployment: Deployment, flaky: FlakyAws) -> None:
+    flaky.set(AwsFault("409 ConditionalRequestConflict", CALLS.index("latest, written"), times=99, method="PUT"))
     with pytest.raises(SnapshotError, match=r"keep replacing its latest snapshot\. The next run goes on"):
         deployment.run()
 
 
 @pytest.mark.parametrize("call", EVERY_CALL[:2])  # the others hang when a minute is left, which is enough for them
-def test_a_call_that_hangs_ends_the_run_in_time(
-    call: int, deployment: Deployment, flaky: tuple[FlakyAws, Queue]
-) -> None:
-    server, bus = flaky
-    server.set(AwsFault("held", call, times=99))
+def test_a_call_that_hangs_ends_the_run_in_time(call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
+    flaky.set(AwsFault("held", call, times=99))
     started = time.monotonic()
     with pytest.raises(OutOfTimeError, match="Nothing is lost: the next run repeats what is missing"):
         deployment.run(seconds=8)
     assert time.monotonic() - started < 8
-    server.set(None)
+    flaky.set(None)
     deployment.run()
     assert_all_is_told(deployment, bus)

@@ -19,12 +19,20 @@ from tests.integration import crash
 from tests.integration.conftest import Deployment
 from tests.sandbox import faults
 from tests.sandbox.api import Answer, Fault
+from tests.sandbox.flaky import AwsFault, FlakyAws
 from tests.sandbox.queues import Queue
-from tests.soak import flaky as flaky_aws
 from tests.soak.account import Account
-from tests.soak.flaky import AwsFault, FlakyAws
 
 LATEST = "latest/default.tsv"
+AWS_FAULTS = (
+    "403 AccessDenied",
+    "409 ConditionalRequestConflict",
+    "500 InternalError",
+    "503 SlowDown",
+    "dropped before",
+    "dropped after",
+    "entries refused",
+)
 FULL_EVERY = 96
 API_PATHS = ("/fine_tuning/jobs", "/events", "/models", "/fine_tuning/jobs/")
 API_ANSWERS = {
@@ -124,7 +132,7 @@ class Soak:
             self.deployment.api.faults = [fault]
             return f"API {name}", 61 if lasting else 63
         if kind == "aws":
-            fault_kind = chance.choice(flaky_aws.KINDS)
+            fault_kind = chance.choice(AWS_FAULTS)
             self.flaky.set(AwsFault(fault_kind, chance.randrange(6), chance.choice((1, 2, 9))))
             return f"AWS {fault_kind}", 90
         if kind == "kill":
