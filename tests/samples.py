@@ -1,5 +1,6 @@
-"""Payloads that several tests use."""
+"""Payloads and times that several tests use."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 # What the workflow step before this project was shown with: two jobs of the API that is gone, newest first.
@@ -35,3 +36,8 @@ def payload(number: int = 1, **fields: Any) -> dict[str, Any]:
         "model": "gpt-4o-mini-2024-07-18",
         "finished_at": 1_760_003_600 + number,
     } | fields
+
+
+def at(**ago: float) -> str:
+    """A time for an event, so long ago; the units are those of timedelta."""
+    return f"{datetime.now(UTC) - timedelta(**ago):%Y-%m-%dT%H:%M:%SZ}"

@@ -2,14 +2,13 @@
 
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from snapshot import credentials
 from snapshot.errors import OutOfTimeError, SnapshotError
 
 from tests.integration.conftest import Deployment
-from tests.samples import payload
+from tests.samples import at, payload
 from tests.sandbox.flaky import AwsFault, FlakyAws
 from tests.sandbox.queues import Queue
 
@@ -32,7 +31,7 @@ def something_to_tell(deployment: Deployment, bus: Queue, flaky: FlakyAws) -> No
     """A first snapshot, and since then five changes."""
     api = deployment.api
     api.jobs = [payload(number, status="running", finished_at=None) for number in range(5, 0, -1)]
-    deployment.run(time=f"{datetime.now(UTC) - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}")
+    deployment.run(time=at(minutes=1))
     api.jobs = [payload(9, status="queued"), *(job | {"status": "failed"} for job in api.jobs[:3]), api.jobs[3]]
     credentials._secrets.cache_clear()
     assert (bus.receive(), flaky.hits) == ([], 0)

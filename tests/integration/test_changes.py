@@ -5,7 +5,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,7 +18,7 @@ from snapshot.job import parse
 
 from tests.integration import crash
 from tests.integration.conftest import Deployment
-from tests.samples import payload
+from tests.samples import at, payload
 from tests.sandbox import faults
 from tests.sandbox.api import Fault
 from tests.sandbox.aws import EmbeddedAws
@@ -154,6 +153,25 @@ def test_the_same_account_with_all_jobs_replaced_tells_it(deployment: Deployment
     assert len(bus.receive()) == 105
 
 
+def test_what_the_api_s_list_has_lost_stands_in_the_history(deployment: Deployment, bus: Queue) -> None:
+    """A project was closed, or a retention period is over: only the full listing sees it."""
+    deployment.api.jobs = [payload(number) for number in range(250, 0, -1)]
+    first = deployment.run(time=at(minutes=9))["key"]
+    before = deployment.objects()[first]
+    deployment.api.jobs = deployment.api.jobs[:100]
+    assert deployment.run(time=at(minutes=6), full=True)["changes"] == NO_CHANGES | {
+        "JobsRemoved": 150,
+        "JobCountChange": 150,
+    }
+    deployment.api.jobs = []
+    summary = deployment.run(time=at(minutes=3), full=True)
+    assert (summary["job_count"], summary["changes"]["JobsRemoved"]) == (0, 100)
+    told = bus.receive()
+    assert {event["detail"]["status"] for event in told} == {"removed"}
+    assert len({event["detail"]["job_id"] for event in told}) == 250
+    assert deployment.objects()[first] == before
+
+
 # --- Beside another run ---
 
 
@@ -162,7 +180,7 @@ def test_what_an_older_run_told_meanwhile_is_taken_back(deployment: Deployment, 
     start_with_a_snapshot(deployment)
     before = deployment.objects()["latest/default.tsv"]
     paused = before.replace(b"running", b"paused", 1).replace(b"ftjob-000000000000000000000005", b"ftjob-9")
-    older = f"{datetime.now(UTC) - timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+    older = at(seconds=1)
     latest = {"Bucket": deployment.bucket, "Key": "latest/default.tsv"}
     metadata = deployment.s3.head_object(**latest)["Metadata"] | {"snapshot-time": older}
 

@@ -8,24 +8,19 @@ import random
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from snapshot import changes, table
 
 from tests.integration.conftest import Deployment
-from tests.samples import payload
+from tests.samples import at, payload
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT
 from tests.sandbox.queues import Queue
 
 LATEST = "latest/default.tsv"
 STATUSES = ("queued", "running", "paused", "succeeded", "failed")
-
-
-def at(seconds: int) -> str:
-    return f"{datetime.now(UTC) - timedelta(hours=1) + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def start_runs(times: list[str], apart: float) -> subprocess.Popen[str]:
@@ -97,8 +92,8 @@ def test_twenty_runs_at_once_while_jobs_change(deployment: Deployment, bus: Queu
     api, chance = deployment.api, random.Random(20)
     api.jobs = [payload(number, status="running") for number in range(40, 0, -1)]
     api.latency = 0.02
-    first = deployment.run(time=at(-1))
-    times = [at(second) for second in range(20)]
+    first = deployment.run(time=at(hours=1, seconds=1))
+    times = [at(hours=1, seconds=-second) for second in range(20)]
     chance.shuffle(times)
     process = start_runs(times, apart=0.02)
     number = 100
@@ -134,10 +129,10 @@ def test_twenty_runs_at_once_while_jobs_change(deployment: Deployment, bus: Queu
 def test_one_schedule_time_delivered_twice_at_once(deployment: Deployment, bus: Queue) -> None:
     api = deployment.api
     api.jobs = [payload(number, status="running") for number in range(40, 0, -1)]
-    deployment.run(time=at(-1))
+    deployment.run(time=at(hours=1, seconds=1))
     api.jobs = [job | {"status": "failed"} for job in api.jobs]
     api.latency = 0.1
-    when = at(0)
+    when = at(hours=1)
     one, other = outcomes(start_runs([when, when], apart=0))
     assert one["summary"]["key"] == other["summary"]["key"]
     lines, metadata = read(deployment, one["summary"]["key"])

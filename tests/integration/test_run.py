@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,15 +10,11 @@ from snapshot.changes import Changes
 from snapshot.errors import ApiError, EventError, SecretError, SnapshotError
 
 from tests.integration.conftest import Deployment
-from tests.samples import ORIGINAL_COLUMNS, ORIGINAL_JOBS
+from tests.samples import ORIGINAL_COLUMNS, ORIGINAL_JOBS, at
 from tests.sandbox import faults
 from tests.sandbox.api import Fault, SimulatedApi
 
 JOBS = "/fine_tuning/jobs"
-
-
-def at(**ago: float) -> str:
-    return f"{datetime.now(UTC) - timedelta(**ago):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_the_original_step_s_table(deployment: Deployment) -> None:

@@ -24,6 +24,12 @@ class Operator:
         path.write_text(json.dumps({"source": source}))
         return path
 
+    def set_parameter(self, name: str, before: str, after: str) -> None:
+        """Edit the configuration that the first deployment wrote."""
+        text = self._config.read_text()
+        assert f'{name}=\\"{before}\\"' in text
+        self._config.write_text(text.replace(f'{name}=\\"{before}\\"', f'{name}=\\"{after}\\"'))
+
     def make(self, *words: str, given: str = "", status: int = 0) -> str:
         """Run make with some standard input; returns what it prints."""
         environment = {name: value for name, value in self._environment.items() if not name.startswith("MAKE")}
@@ -56,6 +62,8 @@ def test_secret_deploy_invoke_latest_logs(operator: Operator, shared_api: Simula
     told = operator.make("deploy", given="\n".join(answers) + "\n")
     assert "Successfully created/updated stack - operated" in told
     assert "No changes to deploy" in operator.make("deploy")
+    operator.set_parameter("SnapshotMissingHours", "2", "3")
+    assert "Successfully created/updated stack - operated" in operator.make("deploy")
 
     event = operator.event("mine")
     summary = json.loads(operator.make("invoke", f"EVENT={event}"))

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.documents import README
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import REGION, EmbeddedAws
 from tests.sandbox.stack import Stack
-from tests.unit.test_readme import README
 
 ACCOUNT = "000000000000"
 

@@ -1,9 +1,7 @@
 """The README's examples of reading the snapshots, run as they stand there."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -12,36 +10,16 @@ from typing import Any
 
 import duckdb
 
+from tests.documents import examples, run, section
 from tests.sandbox import queues
-from tests.sandbox.aws import ROOT
-from tests.sandbox.stack import sam_environment
 from tests.stack.day import Day
 
-_, _, REST = (ROOT / "README.md").read_text().partition("\n## Reading the snapshots\n")
-SECTION = REST.partition("\n## ")[0]
+SECTION = section("Reading the snapshots")
 TOLD_WITHIN_SECONDS = 10
 
 
-def examples(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
-
-
-def run(command: list[str], day: Day, **environment: str) -> str:
-    """What a command prints for a user of the embedded AWS."""
-    path = os.pathsep.join([str(ROOT / ".venv/bin"), os.environ["PATH"]])
-    done = subprocess.run(
-        command,
-        env=sam_environment(day.stack.aws) | {"PATH": path} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
 def shell(day: Day, *lines: str) -> str:
-    return run(["bash", "-o", "pipefail", "-c", "\n".join(lines)], day)
+    return run(day.stack.aws, "bash", "-o", "pipefail", "-c", "\n".join(lines))
 
 
 def of_default(day: Day) -> list[dict[str, Any]]:
@@ -56,7 +34,7 @@ def rows(day: Day) -> list[list[str]]:
 
 
 def test_in_the_shell(day: Day) -> None:
-    bucket, count, failed = examples("bash")
+    bucket, count, failed = examples(SECTION, "bash")
     assert shell(day, bucket, "echo $BUCKET") == day.stack.outputs["SnapshotBucket"] + "\n"
     counted = [line.split() for line in shell(day, bucket, count).splitlines()]
     assert {status: int(number) for number, status in counted} == Counter(job["status"] for job in of_default(day))
@@ -66,14 +44,16 @@ def test_in_the_shell(day: Day) -> None:
 
 
 def test_in_pandas(day: Day) -> None:
-    (example,) = examples("python")
+    (example,) = examples(SECTION, "python")
     numbers, times = re.findall(r"`(pandas\.\w+\(.+?\))`", SECTION)
     look_closer = f"""
 import json
 print(int({numbers}.sum()), {times}.max().timestamp())
 print(json.dumps([list(jobs.columns), *jobs.values.tolist()]))
 """
-    printed = run([sys.executable, "-c", example + look_closer], day, BUCKET=day.stack.outputs["SnapshotBucket"])
+    printed = run(
+        day.stack.aws, sys.executable, "-c", example + look_closer, BUCKET=day.stack.outputs["SnapshotBucket"]
+    )
     *table, sums, everything = printed.splitlines()
     tokens, newest = sums.split()
     assert int(tokens) == sum(job["trained_tokens"] or 0 for job in of_default(day))
@@ -93,7 +73,7 @@ def test_in_duckdb(day: Day, tmp_path: Path) -> None:
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).write_bytes(body)
     by_status, running = (
-        duckdb.sql(example.replace("s3://BUCKET", str(tmp_path))).fetchall() for example in examples("sql")
+        duckdb.sql(example.replace("s3://BUCKET", str(tmp_path))).fetchall() for example in examples(SECTION, "sql")
     )
     assert dict(by_status) == Counter(job["status"] for newest in day.latest().values() for job in newest.jobs)
     seen = {
@@ -109,7 +89,7 @@ def test_in_duckdb(day: Day, tmp_path: Path) -> None:
 
 
 def test_when_a_new_one_lands(day: Day) -> None:
-    (pattern,) = examples("json")
+    (pattern,) = examples(SECTION, "json")
     pattern = pattern.replace("BUCKET", day.stack.outputs["SnapshotBucket"])
     latest, dated = (
         queues.of_bus(day.stack.aws, pattern=pattern.replace("latest/", prefix)) for prefix in ("latest/", "snapshots/")

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.documents import TEMPLATE
 from tests.sandbox.aws import ROOT
-from tests.unit.test_readme import TEMPLATE
 
 CHECKOV = ROOT / ".venv" / "scanners" / "bin" / "checkov"
 

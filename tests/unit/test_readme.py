@@ -2,35 +2,13 @@
 
 import json
 import re
-from pathlib import Path
-from typing import Any
 
-import yaml
-from snapshot import events
+from snapshot import __version__, events
 from snapshot.changes import Changes, JobChange, ShutdownChange
 from snapshot.job import KNOWN_STATUSES, Job
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-
-
-class CloudFormationLoader(yaml.SafeLoader):
-    """Reads the short forms of CloudFormation's functions as plain values."""
-
-
-CloudFormationLoader.add_multi_constructor("!", lambda loader, _, node: _plain(loader, node))
-
-
-def _plain(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    assert isinstance(node, yaml.MappingNode)
-    return loader.construct_mapping(node, deep=True)
-
-
-TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Loader=CloudFormationLoader)
+from tests.documents import README, TEMPLATE, section
+from tests.sandbox.aws import ROOT
 
 
 def table(*header: str) -> list[list[str]]:
@@ -137,3 +115,20 @@ def test_the_benchmark_is_the_last_one() -> None:
 def test_make_targets_exist() -> None:
     targets = set(re.findall(r"^\.PHONY: (\w+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:`|\$ (?:\w+=\S+ )*)make ([a-z]+)", README)) <= targets
+
+
+def test_the_way_of_the_data_names_every_module() -> None:
+    files = " ".join(files for _, files in table("step", "file in `functions/snapshot`"))
+    modules = {path.name for path in (ROOT / "functions/snapshot").glob("*.py")} - {"__init__.py"}
+    assert set(re.findall(r"`(\w+\.py)`", files)) == modules
+
+
+def test_what_holds_an_addition_exists() -> None:
+    paths = [path for *_, held in table("what", "where", "held by") for path in re.findall(r"`(tests/\S+)`", held)]
+    assert paths
+    assert all((ROOT / path).exists() for path in paths)
+
+
+def test_the_newest_change_is_this_version() -> None:
+    newest = section("Changelog").strip().splitlines()[0]
+    assert re.fullmatch(rf"- \*\*{re.escape(__version__)}\*\* \(\d{{4}}-\d\d-\d\d\): \w.*", newest)

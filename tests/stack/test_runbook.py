@@ -1,0 +1,85 @@
+"""The README's commands for operation, run as they stand there."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.documents import examples, run, section
+from tests.samples import payload
+from tests.sandbox import queues
+from tests.sandbox.api import SimulatedApi
+from tests.sandbox.aws import EmbeddedAws
+from tests.sandbox.stack import Stack
+
+BUCKET, COPY, CLEAR_AWAY, VERSIONS, RESTORE, DELETE, DELETE_ALL = examples(section("Operation"), "bash")
+LATEST = "latest/default.tsv"
+
+
+@pytest.fixture(scope="module")
+def own_api() -> Iterator[SimulatedApi]:
+    with SimulatedApi() as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def operated(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
+    stack = Stack(aws, "runbook", {"ScheduleState": "DISABLED", "SecretPrefix": "runbook/"})
+    for source in ("default", "new"):
+        stack.put_secret(source, json.dumps({"api_key": own_api.key, "base_url": own_api.base_url}))
+    return stack
+
+
+def shell(stack: Stack, *commands: str) -> str:
+    """What the commands print, for this stack instead of the one that the README names."""
+    script = "\n".join(commands).replace("fine-tuning-snapshots", stack.name)
+    script = script.replace("fine-tuning/", stack.parameters["SecretPrefix"])
+    return run(stack.aws, "bash", "-euo", "pipefail", "-c", script)
+
+
+def secrets(stack: Stack) -> set[str]:
+    listed: list[dict[str, Any]] = stack.aws.client("secretsmanager").list_secrets()["SecretList"]
+    return {entry["Name"] for entry in listed if entry["Name"].startswith(stack.parameters["SecretPrefix"])}
+
+
+def test_a_table_that_was_put_back_is_what_the_next_run_compares_with(operated: Stack, own_api: SimulatedApi) -> None:
+    own_api.jobs = [payload(2, status="running"), payload(1)]
+    operated.invoke()
+    own_api.jobs = [payload(2, status="failed"), payload(1)]
+    assert operated.invoke()["changes"]["JobsFailed"] == 1
+    assert operated.invoke()["changes"]["JobsFailed"] == 0
+    versions = [line.split() for line in shell(operated, BUCKET, VERSIONS).splitlines()]
+    assert len(versions) == 3
+    assert [time for time, _ in versions] == sorted((time for time, _ in versions), reverse=True)
+    inbox = queues.of_topic(operated.aws, operated.outputs["Topic"])
+    shell(operated, BUCKET, RESTORE.replace("VERSION", versions[-1][1]))
+    assert operated.invoke()["changes"]["JobsFailed"] == 1
+    assert any(": failed" in message["Message"] for message in inbox.receive())
+
+
+def test_a_renamed_source_goes_on_from_its_history(operated: Stack, own_api: SimulatedApi) -> None:
+    own_api.jobs = [payload(2, status="running"), payload(1)]
+    key = operated.invoke()["key"]
+    shell(operated, BUCKET, COPY)
+    own_api.jobs = [payload(2, status="failed"), payload(1)]
+    assert operated.invoke(source="new")["changes"]["JobsFailed"] == 1
+    shell(operated, BUCKET, CLEAR_AWAY)
+    assert secrets(operated) == {"runbook/new"}
+    assert LATEST not in operated.objects()
+    assert key in operated.objects()
+
+
+def test_what_stays_of_a_deleted_stack_can_be_deleted(operated: Stack) -> None:
+    bucket, s3 = operated.outputs["SnapshotBucket"], operated.aws.client("s3")
+    before = operated.objects()
+    shell(operated, DELETE)
+    operated.aws.client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=operated.name)
+    assert operated.objects() == before
+    assert secrets(operated) == {"runbook/new"}
+    listed = s3.list_object_versions(Bucket=bucket)
+    for entry in listed["Versions"] + listed["DeleteMarkers"]:  # as the console empties a bucket
+        s3.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])
+    shell(operated, f"BUCKET={bucket}", DELETE_ALL.replace("/default", "/new"))
+    assert secrets(operated) == set()
+    assert bucket not in [entry["Name"] for entry in s3.list_buckets()["Buckets"]]
