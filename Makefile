@@ -64,10 +64,10 @@ audit: $(SCANNERS) ## Look for known vulnerabilities of the function's packages,
 	$(dir $(SCANNERS))bin/pip-audit --requirement functions/snapshot/requirements.txt --disable-pip --strict --progress-spinner off
 
 .PHONY: soak
-soak: $(READY) ## Look for losses: a thousand runs amid failures, invented inputs by the ten thousand (15 minutes; SEED=n repeats)
+soak: $(READY) ## Look for losses: a thousand runs amid failures, invented inputs by the ten thousand (20 minutes; SEED=n repeats)
 	$(TOOLS)/pytest tests/soak --ticks 1000 --seed $(or $(SEED),$$(date +%s))
 	$(TOOLS)/pytest --numprocesses 2 --dist loadfile tests/unit/test_job.py tests/integration/test_fuzz.py tests/integration/test_readers.py \
-		tests/integration/test_incremental.py --hypothesis-profile soak --hypothesis-show-statistics $(if $(SEED),--hypothesis-seed $(SEED))
+		tests/integration/test_incremental.py --hypothesis-profile soak $(if $(SEED),--hypothesis-seed $(SEED))
 
 .PHONY: bench
 bench: $(BUILT) ## Measure this project against its peers, into tests/benchmark (about half an hour)

@@ -19,6 +19,7 @@ from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT
 from tests.sandbox.queues import Queue
 
+RUNS = 20
 LATEST = "latest/default.tsv"
 STATUSES = ("queued", "running", "paused", "succeeded", "failed")
 
@@ -93,7 +94,7 @@ def test_twenty_runs_at_once_while_jobs_change(deployment: Deployment, bus: Queu
     api.jobs = [payload(number, status="running") for number in range(40, 0, -1)]
     api.latency = 0.02
     first = deployment.run(time=at(hours=1, seconds=1))
-    times = [at(hours=1, seconds=-second) for second in range(20)]
+    times = [at(hours=1, seconds=-second) for second in range(RUNS)]
     chance.shuffle(times)
     process = start_runs(times, apart=0.02)
     number = 100
@@ -103,7 +104,7 @@ def test_twenty_runs_at_once_while_jobs_change(deployment: Deployment, bus: Queu
         time.sleep(0.01)
     ended = outcomes(process)
 
-    assert len(ended) == 20
+    assert len(ended) == RUNS
     assert [outcome["error"] for outcome in ended if "error" in outcome] == []
     written = [outcome["summary"] for outcome in ended if "key" in outcome["summary"]]
     for summary in [first, *written]:

@@ -8,7 +8,9 @@ from snapshot.changes import Changes, JobChange, ShutdownChange
 from snapshot.job import KNOWN_STATUSES, Job
 
 from tests.documents import README, TEMPLATE, section
+from tests.integration import test_aws_faults, test_changes, test_concurrency, test_faults, test_secrecy
 from tests.sandbox.aws import ROOT
+from tests.stack import test_permissions
 
 
 def table(*header: str) -> list[list[str]]:
@@ -132,3 +134,15 @@ def test_what_holds_an_addition_exists() -> None:
 def test_the_newest_change_is_this_version() -> None:
     newest = section("Changelog").strip().splitlines()[0]
     assert re.fullmatch(rf"- \*\*{re.escape(__version__)}\*\* \(\d{{4}}-\d\d-\d\d\): \w.*", newest)
+
+
+def test_the_faults_tried_are_those_of_the_tests() -> None:
+    times = [int(count.replace(",", "")) for _, count, _ in table("tried", "times", "lost, leaked or half-written")]
+    assert times[:6] == [
+        len(test_faults.PASSING) + len(test_faults.REFUSED),
+        len(test_aws_faults.CALLS) * len(test_aws_faults.PASSING + test_aws_faults.LASTING),
+        2 * test_changes.AWS_CALLS,
+        test_concurrency.RUNS,
+        len(test_secrecy.KEYS) * len(test_secrecy.SITUATIONS),
+        len(test_permissions.REFUSED),
+    ]
