@@ -192,7 +192,9 @@ def test_no_secret(deployment: Deployment) -> None:
     ("value", "message"),
     [
         (None, "does not exist or has no value.*make secret"),
+        (" \n", "is empty"),
         (b"sk-binary", "is binary"),
+        ("{", "begins like JSON but is none"),
         ('{"key": "x"}', "field other than api_key"),
         ('{"project": "x"}', "JSON without api_key"),
         ("sk-a\nb", "white space"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.documents import README
+from tests.documents import README, run
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import REGION, EmbeddedAws
@@ -64,14 +64,16 @@ def function_policy(stack: Stack) -> Any:
     return iam.get_role_policy(RoleName=role, PolicyName="run")["PolicyDocument"]
 
 
-def test_runs_and_messages_go_on(encrypted: Stack, api: SimulatedApi) -> None:
+def test_runs_and_messages_go_on(encrypted: Stack, key: str, api: SimulatedApi) -> None:
     secret = json.dumps({"api_key": api.key, "base_url": api.base_url})
     encrypted.put_secret("default", secret)
+    (command,) = re.findall(r"`(aws secretsmanager update-secret .+?)`", README)
+    run(encrypted.aws, *command.replace("fine-tuning/", "encrypted/").replace("KEY", key).split())
     inbox = queues.of_topic(encrypted.aws, encrypted.outputs["Topic"])
     assert encrypted.invoke()["job_count"] == 250
     api.announced = {"gpt-4.1-nano-2025-04-14": "2031-01-14"}
-    key = encrypted.invoke()["key"]
-    assert encrypted.objects()[key] == encrypted.objects()["latest/default.tsv"]
+    snapshot = encrypted.invoke()["key"]
+    assert encrypted.objects()[snapshot] == encrypted.objects()["latest/default.tsv"]
     assert any("Shutdown of the model" in message["Message"] for message in inbox.receive())
 
 

@@ -1,6 +1,7 @@
 """The README's commands for operation, run as they stand there."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.stack import Stack
 
-BUCKET, COPY, CLEAR_AWAY, VERSIONS, RESTORE, DELETE, DELETE_ALL = examples(section("Operation"), "bash")
+BUCKET, COPY, CLEAR_AWAY, VERSIONS, RESTORE, MOVE, DELETE, DELETE_ALL = examples(section("Operation"), "bash")
 LATEST = "latest/default.tsv"
 
 
@@ -68,6 +69,32 @@ def test_a_renamed_source_goes_on_from_its_history(operated: Stack, own_api: Sim
     assert secrets(operated) == {"runbook/new"}
     assert LATEST not in operated.objects()
     assert key in operated.objects()
+
+
+def test_a_source_that_moved_goes_on_from_its_history(operated: Stack, own_api: SimulatedApi) -> None:
+    own_api.jobs = [payload(2, status="running"), payload(1)]
+    operated.invoke(source="new")
+    moved = Stack(operated.aws, "moved", {"ScheduleState": "DISABLED", "SecretPrefix": "runbook/", "Sources": "new"})
+    shell(operated, BUCKET, MOVE.replace("NEW_BUCKET", moved.outputs["SnapshotBucket"]))
+    assert moved.objects() == operated.objects()
+    s3 = operated.aws.client("s3")
+    metadata = [
+        s3.head_object(Bucket=stack.outputs["SnapshotBucket"], Key="latest/new.tsv")["Metadata"]
+        for stack in (operated, moved)
+    ]
+    assert metadata[0] == metadata[1]
+    assert metadata[0].keys() == {"snapshot-time", "job-count", "view"}
+    own_api.jobs = [payload(2, status="failed"), payload(1)]
+    assert moved.invoke(source="new")["changes"]["JobsFailed"] == 1
+
+
+def test_an_alarm_can_be_muted(operated: Stack) -> None:
+    (mute,) = re.findall(r"`(aws cloudwatch disable-alarm-actions --alarm-names NAME)`", section("Alarms"))
+    name = operated.alarms()["JobsFaileddefault"]["AlarmName"]
+    shell(operated, mute.replace("NAME", name))
+    assert not operated.alarms()["JobsFaileddefault"]["ActionsEnabled"]
+    shell(operated, mute.replace("NAME", name).replace("disable", "enable"))
+    assert operated.alarms()["JobsFaileddefault"]["ActionsEnabled"]
 
 
 def test_what_stays_of_a_deleted_stack_can_be_deleted(operated: Stack) -> None:
