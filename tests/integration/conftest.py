@@ -16,6 +16,7 @@ from snapshot.credentials import Credentials
 from snapshot.telemetry import logger
 from snapshot.transport import Transport
 
+from tests.samples import payload
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
@@ -104,6 +105,21 @@ class Deployment:
     def _search(self, text: str) -> None:
         assert self.api.key not in text
         assert self.api.key[:12] not in text  # nor its beginning, as the API echoes it
+
+
+def let_things_happen(deployment: Deployment) -> None:
+    """One job fails, one succeeds, one is created and one is gone."""
+    api = deployment.api
+    now = int(api.now)
+    api.jobs = [payload(9, created_at=now, status="queued", finished_at=None), *api.jobs[:-1]]
+    api.jobs[1] = {**api.jobs[1], "status": "failed", "finished_at": now, "error": {"code": "c", "message": "m"}}
+    api.jobs[2] = {**api.jobs[2], "status": "succeeded", "finished_at": now, "fine_tuned_model": "ft:2"}
+
+
+def start_with_a_snapshot(deployment: Deployment) -> None:
+    """Of five jobs at work."""
+    deployment.api.jobs = [payload(number, status="running", finished_at=None) for number in range(5, 0, -1)]
+    deployment.run()
 
 
 @pytest.fixture

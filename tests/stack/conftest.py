@@ -19,6 +19,13 @@ def shared_api() -> Iterator[SimulatedApi]:
         yield api
 
 
+@pytest.fixture(scope="module")
+def own_api() -> Iterator[SimulatedApi]:
+    """One whose jobs a module may change."""
+    with SimulatedApi() as api:
+        yield api
+
+
 @pytest.fixture(scope="session", autouse=True)  # at once: its schedules take a minute to fire, which others use
 def stack(aws: EmbeddedAws, shared_api: SimulatedApi) -> Stack:
     """Two sources, whose schedules fire by themselves once a minute."""

@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,12 +20,6 @@ HOUR = 3600
 DAY = 24 * HOUR
 SETTLE_SECONDS = 20
 CHANCE = random.Random(5)
-
-
-@pytest.fixture(scope="module")
-def own_api() -> Iterator[SimulatedApi]:
-    with SimulatedApi() as api:
-        yield api
 
 
 @pytest.fixture(scope="module")

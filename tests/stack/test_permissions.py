@@ -25,12 +25,6 @@ EFFECTS = {
 
 
 @pytest.fixture(scope="module")
-def own_api() -> Iterator[SimulatedApi]:
-    with SimulatedApi() as api:
-        yield api
-
-
-@pytest.fixture(scope="module")
 def stack(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
     stack = Stack(aws, "permissions", {"ScheduleState": "DISABLED"})
     for source in EFFECTS:  # one for each test: a secret that was read once is remembered for a while

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,12 +15,6 @@ from tests.sandbox.stack import Stack
 
 BUCKET, COPY, CLEAR_AWAY, VERSIONS, RESTORE, MOVE, DELETE, DELETE_ALL = examples(section("Operation"), "bash")
 LATEST = "latest/default.tsv"
-
-
-@pytest.fixture(scope="module")
-def own_api() -> Iterator[SimulatedApi]:
-    with SimulatedApi() as api:
-        yield api
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from snapshot.changes import Changes, JobChange, ShutdownChange
 from snapshot.job import KNOWN_STATUSES, Job
 
 from tests.documents import README, TEMPLATE, section
-from tests.integration import test_aws_faults, test_changes, test_concurrency, test_faults, test_secrecy
+from tests.integration import test_aws_faults, test_concurrency, test_delivery, test_faults, test_secrecy
 from tests.sandbox.aws import ROOT
 from tests.stack import test_permissions
 
@@ -141,7 +141,7 @@ def test_the_faults_tried_are_those_of_the_tests() -> None:
     assert times[:6] == [
         len(test_faults.PASSING) + len(test_faults.REFUSED),
         len(test_aws_faults.CALLS) * len(test_aws_faults.PASSING + test_aws_faults.LASTING),
-        2 * test_changes.AWS_CALLS,
+        2 * test_delivery.AWS_CALLS,
         test_concurrency.RUNS,
         len(test_secrecy.KEYS) * len(test_secrecy.SITUATIONS),
         len(test_permissions.REFUSED),
