@@ -30,11 +30,11 @@ export SAM_CLI_TELEMETRY := 0
 # --- On this machine, without an AWS account ---
 
 .PHONY: run
-run: $(BUILT) ## Take a snapshot on an embedded AWS: of simulated jobs, or of yours with OPENAI_API_KEY set
+run: $(BUILT) ## Take a snapshot on an embedded AWS (yours: OPENAI_API_KEY=…)
 	@$(TOOLS)/python -m tests.sandbox.run
 
 .PHONY: sandbox
-sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot every minute, until Ctrl-C
+sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot a minute, until Ctrl-C
 	@$(TOOLS)/python -m tests.sandbox.keep
 
 .PHONY: test
@@ -60,17 +60,17 @@ validate: $(READY) $(SCANNERS) ## Check the template, for mistakes and for weakn
 	LOG_LEVEL=ERROR $(dir $(SCANNERS))bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact
 
 .PHONY: audit
-audit: $(SCANNERS) ## Look for known vulnerabilities of the function's packages, in PyPI's database
+audit: $(SCANNERS) ## Look for known vulnerabilities of the function's packages
 	$(dir $(SCANNERS))bin/pip-audit --requirement functions/snapshot/requirements.txt --disable-pip --strict --progress-spinner off
 
 .PHONY: soak
-soak: $(READY) ## Look for losses: a thousand runs amid failures, invented inputs by the ten thousand (20 minutes; SEED=n repeats)
+soak: $(READY) ## Look for losses amid random faults (20 minutes; SEED=n)
 	$(TOOLS)/pytest tests/soak --ticks 1000 --seed $(or $(SEED),$$(date +%s))
 	$(TOOLS)/pytest --numprocesses 2 --dist loadfile tests/unit/test_job.py tests/integration/test_fuzz.py tests/integration/test_readers.py \
 		tests/integration/test_incremental.py --hypothesis-profile soak $(if $(SEED),--hypothesis-seed $(SEED))
 
 .PHONY: bench
-bench: $(BUILT) ## Measure this project against its peers, into tests/benchmark (about half an hour)
+bench: $(BUILT) ## Measure this project against its peers (half an hour)
 	@$(TOOLS)/uv pip install --quiet --python $(TOOLS)/python --requirement tests/benchmark/requirements.txt \
 		--constraint tests/requirements.txt
 	@$(TOOLS)/python -m tests.benchmark.run
@@ -81,7 +81,7 @@ build: $(BUILT) ## Build the function for deployment
 # --- In your AWS account ---
 
 .PHONY: secret
-secret: $(READY) ## Put the API key of SOURCE, from standard input, into its secret
+secret: $(READY) ## Put the API key of SOURCE, from standard input, into a secret
 	@if [ -t 0 ]; then \
 		printf 'API key of the source %s (it is not shown): ' '$(SOURCE)' >&2; \
 		trap 'stty echo' EXIT; trap 'exit 130' INT TERM; stty -echo; IFS= read -r key; echo >&2; \
@@ -96,7 +96,7 @@ secret: $(READY) ## Put the API key of SOURCE, from standard input, into its sec
 	fi
 
 .PHONY: deploy
-deploy: $(BUILT) ## Build and deploy the stack; asks for its parameters the first time
+deploy: $(BUILT) ## Build and deploy the stack; asks for parameters the first time
 	@if [ -f $(CONFIG) ]; then \
 		$(TOOLS)/sam deploy --config-file $(CONFIG) --no-fail-on-empty-changeset; \
 	else \
@@ -105,7 +105,7 @@ deploy: $(BUILT) ## Build and deploy the stack; asks for its parameters the firs
 	fi
 
 .PHONY: invoke
-invoke: $(READY) ## Run the deployed function once, with the event in the file EVENT
+invoke: $(READY) ## Run the deployed function once, with the event in EVENT
 	@function=$$($(call output,SnapshotFunction)) && answer=$$(mktemp) && trap 'rm -f "$$answer"' EXIT && \
 	failed=$$(AWS_MAX_ATTEMPTS=1 $(TOOLS)/aws lambda invoke --cli-read-timeout 0 --payload fileb://$(EVENT) \
 		--function-name "$$function" --query FunctionError --output text "$$answer") && \
@@ -116,7 +116,7 @@ latest: $(READY) ## Print the newest snapshot of SOURCE
 	@bucket=$$($(call output,SnapshotBucket)) && $(TOOLS)/aws s3 cp "s3://$$bucket/latest/$(SOURCE).tsv" -
 
 .PHONY: logs
-logs: $(READY) ## Print what the function has logged SINCE a time, like '10min ago' (default: 1day ago)
+logs: $(READY) ## Print the function's logs SINCE a time (default: 1day ago)
 	@group=$$($(call output,LogGroup)) && $(TOOLS)/sam logs --cw-log-group "$$group" --start-time '$(SINCE)'
 
 # --- Housekeeping ---
@@ -130,7 +130,7 @@ lock: $(READY) ## Pin all packages anew, from the requirements.in files
 	$(PIN) tests/scanners/requirements.in --output-file tests/scanners/requirements.txt
 
 .PHONY: clean
-clean: ## Remove everything that was built or installed here; your samconfig.local.toml and snapshots/ stay
+clean: ## Remove what was built or installed here
 	rm -rf .venv .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
