@@ -1,7 +1,6 @@
 """What an answer of the API is worth: its JSON, or why it cannot be used, told without the key."""
 
 import json
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -10,18 +9,14 @@ from typing import Any, NamedTuple
 import requests
 
 from snapshot.errors import ApiError
-from snapshot.job import clean
+from snapshot.redaction import redacted, without_key
 
-_MOST_CHARACTERS = 400  # of somebody else's text in a message of ours
-_LOOKED_AT = 4000  # bytes of an answer that is no JSON; cut further only when the key is no longer in it
 _RETRIED = {408, 409, 429, 500, 502, 503, 504}
 _ADVICE = {
     401: " Put a valid key into the source's secret with `make secret`.",
     403: " Give the key the permission that the message names (for the list of jobs: api.fine_tuning.jobs.read).",
     404: " Is the base_url right? It must end where the API's paths begin, like https://api.openai.com/v1.",
 }
-# What an API echoes of a key: its beginning, stars, its end.
-_MASKED = re.compile(r"\S*\*{2,}\S*|\bsk-\S+")
 
 
 ObjectHook = Callable[[dict[str, Any]], Any]  # of json.loads: what to keep of each JSON object
@@ -47,6 +42,7 @@ def read(
     label: str, response: requests.Response, content: bytearray, key: str, object_hook: ObjectHook | None = None
 ) -> Reply:
     """The reply in an answer; raises FailedAttemptError or ApiError, whose texts do not hold the `key`."""
+    content = without_key(content, key)
     status = response.status_code
     if status == 200:
         return Reply(label, _object(label, content, key, object_hook))
@@ -62,18 +58,9 @@ def read(
     raise ApiError(reason + _ADVICE.get(status, ""), status)
 
 
-def redacted(text: str, key: str, most: int = _MOST_CHARACTERS) -> str:
-    """Somebody else's text in one short line, without the key or what looks like one."""
-    text = text.encode("utf-8", "replace").decode()  # a lone surrogate could not be logged
-    for form in (key, json.dumps(key)[1:-1], repr(key)[1:-1]):  # the latter two with \\ before some characters
-        text = text.replace(form, "[redacted]")
-    text = _MASKED.sub("[redacted]", clean(text))
-    return text if len(text) <= most else text[:most] + "…"
-
-
-def request_id(response: requests.Response) -> str:
+def request_id(response: requests.Response, key: str) -> str:
     """The API's own name of an answer, for its support, as a part of a label; empty if it gives none."""
-    value = clean(response.headers.get("x-request-id", ""))[:100]
+    value = redacted(response.headers.get("x-request-id", ""), key, 100)
     return f" (request id {value})" if value else ""
 
 
@@ -97,7 +84,7 @@ def _object(label: str, content: bytearray, key: str, object_hook: ObjectHook | 
     try:
         body = json.loads(content, object_hook=object_hook)
     except (ValueError, RecursionError):
-        start = redacted(content[:_LOOKED_AT].decode("utf-8", "replace"), key, 60)
+        start = redacted(content.decode("utf-8", "replace"), key, 60)
         reason = f"{label}: the answer is not JSON (its {len(content)} bytes begin with {start!r})."
         raise FailedAttemptError(reason, 200) from None
     if not isinstance(body, dict):
@@ -115,5 +102,5 @@ def _error(content: bytearray, key: str) -> str:
         parts = [error.get("code"), error.get("message")] if isinstance(error, dict) else [error]
         text = ": ".join(str(part) for part in parts if part)
     except (ValueError, RecursionError, LookupError, TypeError):
-        text = content[:_LOOKED_AT].decode("utf-8", "replace")
+        text = content.decode("utf-8", "replace")
     return redacted(text, key) or "no message."

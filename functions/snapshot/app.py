@@ -21,8 +21,7 @@ from snapshot.telemetry import logger
 from snapshot.time_limit import time_limit
 from snapshot.transport import Transport
 
-_UNAUTHORIZED = 401
-_REPLACEMENTS = 5  # attempts at `latest`, while other runs write it
+_MAX_ATTEMPTS = 10  # while other runs of the source replace `latest`
 # Of the invocation's time, kept for what follows: the effects after the listing, latest after the events, and the
 # report of an error.
 _EFFECTS_SECONDS = 60
@@ -50,55 +49,49 @@ def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:
 
 
 def _take_snapshot(settings: Settings, run: Run, end: float, function_arn: str) -> dict[str, Any]:
-    previous = store.read_latest(settings.bucket, run.source)
-    if previous and previous.time and run.time < previous.time:
-        return {
-            "skipped": True,
-            "source": run.source,
-            "snapshot_time": run.timestamp,
-            "latest_snapshot_time": f"{previous.time:%Y-%m-%dT%H:%M:%SZ}",
-        }
-    with Transport(credentials.fetch(settings, run.source), end - _EFFECTS_SECONDS) as transport:
-        listing = _list_jobs(settings, run, transport, previous)
-    measures = measure(listing.lines, run.time, listing.models)
-    lines, is_full = listing.lines, listing.full
-    del listing  # a list of all models need not be held while the table is written
-    view = transport.credentials.view
-    snapshot = Snapshot.of(run, lines, view)
-    key = store.write_dated(settings.bucket, run, snapshot)
-    origin = Origin(run.source, key, function_arn, settings.event_bus)
-    for _ in range(_REPLACEMENTS):
-        difference = _changes(previous, lines, view)
-        events.put(origin, difference, end - _LATEST_SECONDS)
-        telemetry.emit(run, measures, difference.counts())
-        if store.write_latest(settings.bucket, run, snapshot, previous):
-            break
+    for _ in range(_MAX_ATTEMPTS):
         previous = store.read_latest(settings.bucket, run.source)
-        # Not older than ours: a newer run's, or our own after an answer that was lost on the way.
-        if previous and previous.time and run.time <= previous.time:
-            break
-        # An older run's, that came between: what changed since that one is not what changed since the one before.
-    else:
-        raise SnapshotError("Other runs of the source keep replacing its latest snapshot. The next run goes on.")
-    return {
-        "source": run.source,
-        "snapshot_time": run.timestamp,
-        "job_count": measures.job_count,
-        "jobs_by_status": measures.by_status,
-        "changes": difference.counts(),
-        "bucket": settings.bucket,
-        "key": key,
-        "full_listing": is_full,
-        "api_requests": transport.requests_made,
-    }
+        if previous and previous.time and run.time < previous.time:
+            return {
+                "skipped": True,
+                "source": run.source,
+                "snapshot_time": run.timestamp,
+                "latest_snapshot_time": f"{previous.time:%Y-%m-%dT%H:%M:%SZ}",
+            }
+        with Transport(credentials.fetch(settings, run.source), end - _EFFECTS_SECONDS) as transport:
+            lines, is_full, models = _list_with_fresh_key(settings, run, transport, previous)
+        # Another run was here: what changed since its table is another matter, and it may have listed after us.
+        if not store.is_unchanged(settings.bucket, run.source, previous):
+            continue
+        measures = measure(lines, run.time, models)
+        del models  # of which there may be as many as jobs; not to be held while the table is written
+        snapshot = Snapshot(run, lines, transport.credentials.view, table.to_body(lines))
+        key = store.write_dated(settings.bucket, snapshot)
+        difference = _changes(previous, snapshot)
+        events.put(Origin(run.source, key, function_arn, settings.event_bus), difference, end - _LATEST_SECONDS)
+        telemetry.emit(run, measures, difference.counts())
+        if store.write_latest(settings.bucket, snapshot, previous):
+            return {
+                "source": run.source,
+                "snapshot_time": run.timestamp,
+                "job_count": measures.job_count,
+                "jobs_by_status": measures.by_status,
+                "changes": difference.counts(),
+                "bucket": settings.bucket,
+                "key": key,
+                "full_listing": is_full,
+                "api_requests": transport.requests_made,
+            }
+    raise SnapshotError("Other runs of the source keep replacing its latest snapshot. The next run goes on.")
 
 
-def _list_jobs(settings: Settings, run: Run, transport: Transport, previous: Latest | None) -> Listing:
-    lines = previous.lines or [] if previous else []
+def _list_with_fresh_key(settings: Settings, run: Run, transport: Transport, previous: Latest | None) -> Listing:
+    """List all jobs; if the API refuses the key, once more with the secret read again."""
+    lines = previous.lines if previous and previous.lines else []
     try:
         return list_jobs(transport, lines, full=_must_be_full(run, previous, transport.credentials.view))
     except ApiError as error:
-        if error.status != _UNAUTHORIZED:
+        if error.status != 401:
             raise
     logger.warning("The API refused the key; reading the secret again, in case it was rotated")
     transport.credentials = credentials.fetch(settings, run.source, past_cache=True)
@@ -110,11 +103,12 @@ def _must_be_full(run: Run, previous: Latest | None, view: str) -> bool:
     return run.full or previous is None or not previous.can_be_carried or previous.view != view
 
 
-def _changes(previous: Latest | None, lines: list[bytes], view: str) -> Changes:
+def _changes(previous: Latest | None, snapshot: Snapshot) -> Changes:
     """What the run has to tell: nothing on the first snapshot of an account, for then everything would be new."""
     if previous is None or previous.lines is None:
         return Changes()
-    if previous.view != view and {*map(table.job_id, previous.lines)}.isdisjoint(map(table.job_id, lines)):
+    ids_before = {*map(table.job_id, previous.lines)} if previous.view != snapshot.view else None
+    if ids_before is not None and ids_before.isdisjoint(map(table.job_id, snapshot.lines)):
         logger.warning("The key now shows another account, without any job of the one before; starting afresh")
         return Changes()
-    return changes.between(previous.lines, lines)
+    return changes.between(previous.lines, snapshot.lines)

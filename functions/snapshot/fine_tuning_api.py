@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -10,10 +9,10 @@ from urllib.parse import quote
 from snapshot.answers import Reply
 from snapshot.errors import ApiError
 from snapshot.job import format_time, is_time
-from snapshot.transport import CONNECTIONS, Transport
+from snapshot.parallel import outcomes
+from snapshot.transport import Transport
 
 PAGE_SIZE = 100
-_NOT_FOUND = 404
 _UNTOLD = object()
 _EVENTS_SECONDS = 60  # for all events together: they refine one column, and are not worth the whole invocation
 
@@ -64,33 +63,30 @@ def retrieve(transport: Transport, job_ids: Sequence[str]) -> list[tuple[str, di
             raise ApiError(f"{reply.label}: the answer is another job, or none.")
         return reply.label, reply.body
 
-    try:
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
-            return list(pool.map(job, job_ids))
-    except ApiError as error:
-        if error.status == _NOT_FOUND:
-            return None
-        raise
+    retrieved = []
+    for _, outcome in outcomes(job, job_ids, transport.deadline):
+        if isinstance(outcome, ApiError):
+            if outcome.status == 404:
+                return None
+            raise outcome
+        retrieved.append(outcome)
+    return retrieved
 
 
 def newest_event_times(transport: Transport, job_ids: Sequence[str]) -> dict[str, str | ApiError]:
     """Time of each job's newest event, as the table has it, empty without events; or why it could not be had."""
     deadline = min(transport.deadline, time.monotonic() + _EVENTS_SECONDS)
 
-    def newest(job_id: str) -> str | ApiError:
-        try:
-            reply = transport.get(_path(job_id) + "/events", {"limit": 1}, attempts=2, deadline=deadline)
-            events = _data(reply)
-            if not events:
-                return ""
-            if not is_time(events[0].get("created_at")):
-                raise ApiError(f"{reply.label}: data[0].created_at must be Unix time in seconds.")
-            return format_time(events[0]["created_at"])
-        except ApiError as error:
-            return error
+    def newest(job_id: str) -> str:
+        reply = transport.get(_path(job_id) + "/events", {"limit": 1}, attempts=2, deadline=deadline)
+        events = _data(reply)
+        if not events:
+            return ""
+        if not is_time(events[0].get("created_at")):
+            raise ApiError(f"{reply.label}: data[0].created_at must be Unix time in seconds.")
+        return format_time(events[0]["created_at"])
 
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        return dict(zip(job_ids, pool.map(newest, job_ids), strict=True))
+    return dict(outcomes(newest, job_ids, deadline))
 
 
 def shutdown_dates(transport: Transport) -> dict[bytes, bytes | None]:

@@ -18,12 +18,11 @@ from snapshot.telemetry import logger
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_NOT_THERE = 404
 _CONDITION_REFUSED = (404, 409, 412)  # of a conditional PutObject: gone, at the same time, changed
 
 
 class Latest(NamedTuple):
-    """The snapshot before: its ETag, its run's time (None if not told), view, and lines (None if unreadable).
+    """The previous snapshot: ETag, its run's time (None if not told), view, and lines (None if unreadable).
 
     `can_be_carried`: it has these columns, so that lines can be taken from it as they are.
     """
@@ -36,16 +35,12 @@ class Latest(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What a run writes, twice: the table's bytes, and the metadata of the objects that hold them."""
+    """What a run writes, twice: its table as lines and as bytes, seen with the key and account of `view`."""
 
+    run: Run
+    lines: list[bytes]
+    view: str
     body: bytes
-    metadata: dict[str, str]
-
-    @classmethod
-    def of(cls, run: Run, lines: list[bytes], view: str) -> "Snapshot":
-        """The snapshot of a run's lines; `view` is the fingerprint of what they were seen with."""
-        metadata = {"snapshot-time": run.timestamp, "job-count": str(len(lines)), "view": view}
-        return cls(table.to_body(lines), metadata)
 
 
 def read_latest(bucket: str, source: str) -> Latest | None:
@@ -54,10 +49,8 @@ def read_latest(bucket: str, source: str) -> Latest | None:
     with _explained(bucket, key):
         try:
             answer = _s3().get_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if _http_status(error) == _NOT_THERE and error.response["Error"]["Code"] != "NoSuchBucket":
-                return None
-            raise
+        except _s3().exceptions.NoSuchKey:
+            return None
         body = answer["Body"].read()
     try:
         lines = table.from_body(body)
@@ -69,17 +62,25 @@ def read_latest(bucket: str, source: str) -> Latest | None:
     return Latest(answer["ETag"], _snapshot_time(metadata), metadata.get("view", ""), lines, can_be_carried)
 
 
-def write_dated(bucket: str, run: Run, snapshot: Snapshot) -> str:
-    """Write the snapshot under its run's time, for good; returns the key."""
+def is_unchanged(bucket: str, source: str, previous: Latest | None) -> bool:
+    """Whether the newest snapshot is still the one that was read."""
+    key = _latest_key(source)
+    with _explained(bucket, key):  # compared with its time: of the same bytes the ETag is the same
+        return _head(bucket, key) == ((previous.etag, previous.time) if previous else (None, None))
+
+
+def write_dated(bucket: str, snapshot: Snapshot) -> str:
+    """Write the snapshot under its run's time; returns the key."""
+    run = snapshot.run
     key = f"snapshots/source={run.source}/dt={run.time:%Y-%m-%d}/{run.time:%Y%m%dT%H%M%SZ}.tsv"
     with _explained(bucket, key):
         _put(bucket, key, snapshot)
     return key
 
 
-def write_latest(bucket: str, run: Run, snapshot: Snapshot, previous: Latest | None) -> bool:
-    """Replace the newest snapshot, which was `previous` (None: there was none); False if it is another by now."""
-    key = _latest_key(run.source)
+def write_latest(bucket: str, snapshot: Snapshot, previous: Latest | None) -> bool:
+    """Replace the newest snapshot, which was `previous` (None: there was none); False if another run has done so."""
+    key = _latest_key(snapshot.run.source)
     condition = {"IfMatch": previous.etag} if previous else {"IfNoneMatch": "*"}
     with _explained(bucket, key):
         try:
@@ -87,7 +88,8 @@ def write_latest(bucket: str, run: Run, snapshot: Snapshot, previous: Latest | N
         except ClientError as error:
             if _http_status(error) not in _CONDITION_REFUSED:
                 raise
-            return False
+            # Of our own time: it is what we wrote ourselves, and the answer was lost on the way.
+            return _head(bucket, key)[1] == snapshot.run.time
     return True
 
 
@@ -102,9 +104,24 @@ def _put(bucket: str, key: str, snapshot: Snapshot, **condition: str) -> None:
         Body=snapshot.body,
         ContentType="text/tab-separated-values; charset=utf-8",
         ChecksumAlgorithm="SHA256",
-        Metadata=snapshot.metadata,
+        Metadata={
+            "snapshot-time": snapshot.run.timestamp,
+            "job-count": str(len(snapshot.lines)),
+            "view": snapshot.view,
+        },
         **condition,  # type: ignore[arg-type]  # IfMatch and IfNoneMatch are strings
     )
+
+
+def _head(bucket: str, key: str) -> tuple[str | None, datetime | None]:
+    """ETag and snapshot's time of an object; twice None if there is none."""
+    try:
+        answer = _s3().head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if _http_status(error) == 404:
+            return None, None
+        raise
+    return answer["ETag"], _snapshot_time(answer["Metadata"])
 
 
 def _snapshot_time(metadata: dict[str, str]) -> datetime | None:

@@ -12,14 +12,15 @@ from snapshot import __version__, answers
 from snapshot.answers import FailedAttemptError, ObjectHook, Reply
 from snapshot.credentials import Credentials
 from snapshot.errors import ApiError, OutOfTimeError
+from snapshot.redaction import redacted
 
-ATTEMPTS = 7  # with the waits below about 30 s of trouble are sat out
+ATTEMPTS = 7  # with the waits below some 24 s of trouble are sat out
 CONNECTIONS = 8
-_CONNECT_SECONDS = 5
-_READ_SECONDS = 30
+_CONNECT_TIMEOUT_SECONDS = 5
+_READ_TIMEOUT_SECONDS = 30
 _FIRST_WAIT_SECONDS = 0.5
-_LONGEST_WAIT_SECONDS = 60
-_LARGEST_BODY = 16 << 20  # bytes; a page of 100 jobs has some 200 KiB
+_MAX_RETRY_AFTER_SECONDS = 60
+_MAX_BODY_BYTES = 16 << 20  # bytes; a page of 100 jobs has some 200 KiB
 
 
 class Transport:
@@ -39,6 +40,7 @@ class Transport:
         # Nor is a .netrc file read, whose password would replace the key.
         environment = self._session.merge_environment_settings(credentials.base_url, {}, None, None, None)
         self._session.proxies, self._session.verify = environment["proxies"], environment["verify"]
+        self._session.proxies.pop("http", None)  # only loopback is spoken to in plain HTTP: no proxy is to read that
         self._session.trust_env = False
         self._session.headers["User-Agent"] = f"fine-tuning-snapshots/{__version__}"
         adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=CONNECTIONS)
@@ -94,17 +96,17 @@ class Transport:
             with self._session.get(
                 self.credentials.base_url + path,
                 params=params,
-                timeout=(min(_CONNECT_SECONDS, left), min(_READ_SECONDS, left)),
+                timeout=(min(_CONNECT_TIMEOUT_SECONDS, left), min(_READ_TIMEOUT_SECONDS, left)),
                 allow_redirects=False,  # the key must not travel to another host
                 stream=True,
             ) as response:
-                label += answers.request_id(response)
+                label += answers.request_id(response, key)
                 content = _content(response, label, deadline)
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-            raise FailedAttemptError(f"{label}: {type(error).__name__}: {answers.redacted(str(error), key)}.") from None
-        except (requests.RequestException, ValueError) as error:
+            raise FailedAttemptError(f"{label}: {type(error).__name__}: {redacted(str(error), key)}.") from None
+        except (OSError, ValueError) as error:  # of requests, or a bundle of certificates that is not there
             # `from None`: requests shows the headers that it refuses.
-            raise ApiError(f"{label}: {type(error).__name__}: {answers.redacted(str(error), key)}") from None
+            raise ApiError(f"{label}: {type(error).__name__}: {redacted(str(error), key)}") from None
         return answers.read(label, response, content, key, object_hook)
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -121,8 +123,8 @@ def _content(response: requests.Response, label: str, deadline: float) -> bytear
     content = bytearray()
     while chunk := response.raw.read1(1 << 16, decode_content=True):
         content += chunk
-        if len(content) > _LARGEST_BODY:
-            raise ApiError(f"{label}: the answer is larger than {_LARGEST_BODY >> 20} MiB. Is the base_url right?")
+        if len(content) > _MAX_BODY_BYTES:
+            raise ApiError(f"{label}: the answer is larger than {_MAX_BODY_BYTES >> 20} MiB. Is the base_url right?")
         if time.monotonic() >= deadline:
             raise OutOfTimeError(f"{label}: the answer had not arrived in full when the invocation's time was used up.")
     return content
@@ -130,6 +132,6 @@ def _content(response: requests.Response, label: str, deadline: float) -> bytear
 
 def _wait_seconds(attempt: int, retry_after: float | None) -> float:
     if retry_after is not None:
-        return min(retry_after, _LONGEST_WAIT_SECONDS)
-    longest = min(_FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1), _LONGEST_WAIT_SECONDS)
+        return min(retry_after, _MAX_RETRY_AFTER_SECONDS)
+    longest: float = _FIRST_WAIT_SECONDS * 2 ** (attempt - 1)
     return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads load, no secret

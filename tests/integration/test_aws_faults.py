@@ -12,7 +12,7 @@ from tests.samples import at, payload
 from tests.sandbox.flaky import AwsFault, FlakyAws
 from tests.sandbox.queues import Queue
 
-CALLS = ("latest, read", "secret", "dated snapshot", "events", "latest, written")
+CALLS = ("latest, read", "secret", "latest, looked at", "dated snapshot", "events", "latest, written")
 PASSING = ("500 InternalError", "503 SlowDown", "dropped before", "dropped after")
 LASTING = ("403 AccessDenied", "503 SlowDown", "dropped before", "dropped after")
 EVERY_CALL = [pytest.param(number, id=name) for number, name in enumerate(CALLS)]
@@ -20,6 +20,7 @@ EVERY_CALL = [pytest.param(number, id=name) for number, name in enumerate(CALLS)
 NAMED = (
     r"latest/default\.tsv",
     r"secret test-\w+/default",
+    r"latest/default\.tsv",
     r"snapshots/source=",
     "EventBridge",
     r"latest/default\.tsv",
@@ -80,7 +81,9 @@ def test_a_refused_condition_is_looked_into(refusal: str, deployment: Deployment
 
 
 def test_a_condition_that_stays_refused_is_told(deployment: Deployment, flaky: FlakyAws) -> None:
-    flaky.set(AwsFault("409 ConditionalRequestConflict", CALLS.index("latest, written"), times=99, method="PUT"))
+    flaky.set(
+        AwsFault("409 ConditionalRequestConflict", CALLS.index("latest, written"), times=99, only="PUT .*/latest/")
+    )
     with pytest.raises(SnapshotError, match=r"keep replacing its latest snapshot\. The next run goes on"):
         deployment.run()
 

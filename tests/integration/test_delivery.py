@@ -124,7 +124,7 @@ def test_a_refusal_comes_before_metrics_and_latest(deployment: Deployment, refus
     assert {detail["status"] for detail in refusing.accepted} == {"failed", "succeeded", "queued", "removed"}
 
 
-AWS_CALLS = 5  # get latest, secret, dated snapshot, events, latest
+AWS_CALLS = 6  # latest, secret, latest looked at, dated snapshot, events, latest
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from snapshot.app import _EFFECTS_SECONDS as EFFECTS_SECONDS
 from snapshot.errors import ApiError
 from snapshot.job import Job
 
@@ -20,7 +21,6 @@ from tests.sandbox import faults
 from tests.sandbox.api import Answer, Fault, SimulatedApi
 
 JOBS = "/fine_tuning/jobs"
-EFFECTS_SECONDS = 60  # that a run keeps for what follows the listing
 
 
 async def later(request: web.Request) -> web.StreamResponse:
@@ -198,6 +198,27 @@ def test_a_server_that_is_down_for_a_moment(deployment: Deployment) -> None:
 def test_a_server_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
     deployment.api.faults = [Fault(JOBS, answer, times=99, skip=2)]
     assert_fails(deployment, "^GET /fine_tuning/jobs page 3.*(time|Timeout)", seconds=EFFECTS_SECONDS + 1)
+
+
+@pytest.mark.parametrize("answer", [faults.silent, faults.trickling])
+def test_an_events_call_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
+    deployment.api.faults = [Fault("/events", answer, times=99)]
+    started = time.monotonic()
+    assert deployment.run(seconds=EFFECTS_SECONDS + 2)["job_count"] == 250
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("answer", [faults.silent, faults.trickling])
+def test_a_single_job_s_call_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
+    jobs = [payload(number) for number in range(200, 0, -1)]
+    jobs[150] = jobs[150] | {"status": "paused", "finished_at": None}
+    deployment.api.jobs = jobs
+    deployment.run()
+    deployment.api.faults = [Fault(jobs[150]["id"], answer, times=99)]
+    started = time.monotonic()
+    with pytest.raises(ApiError, match=r"had not arrived|time|Timeout"):
+        deployment.run(seconds=EFFECTS_SECONDS + 2)
+    assert time.monotonic() - started < 5
 
 
 def test_a_wish_to_wait_for_an_hour_is_told(deployment: Deployment) -> None:

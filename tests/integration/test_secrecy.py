@@ -1,17 +1,20 @@
 """The key is nowhere but in the requests, whatever it looks like and whatever goes wrong, at DEBUG level too."""
 
+import base64
+import html
 import json
 import logging
 import traceback
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
 from snapshot.errors import SnapshotError
 
 from tests.integration.conftest import Deployment
-from tests.samples import payload
+from tests.samples import at, payload
 from tests.sandbox import faults
 from tests.sandbox.api import Fault
 from tests.sandbox.queues import Queue
@@ -20,6 +23,7 @@ KEYS = {
     "plain": "sk-proj-AbC_123-dEf456GhI789",
     "of another server": "0123456789abcdef0123456789abcdef",
     "odd": r"""q"w'e\r{t}%y$(u)&i<o>*p~#@!z,x;c:v/b?n=m|""",
+    "with characters that are escaped": 'abcd/EFGH+ijkl&mn"op=qrst<uvwx>0123',
     "a JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhYmMifQ.c2lnbmF0dXJlLXNpZ25hdHVyZQ",
 }
 
@@ -32,6 +36,25 @@ async def echo(request: web.Request) -> web.StreamResponse:
 async def echo_as_text(request: web.Request) -> web.StreamResponse:
     content = f"{'x' * 50} {request.headers['Authorization']}"
     return await faults.body(content, 403, "text/plain")(request)
+
+
+async def echo_in_disguise(request: web.Request) -> web.StreamResponse:
+    """Encoded, escaped, shortened, and as the request's id."""
+    key = request.headers["Authorization"].removeprefix("Bearer ")
+    forms = (quote(key, safe=""), html.escape(key), base64.b64encode(key.encode()).decode(), key.upper())
+    short = f"{key[:16]}...{key[-4:]}"
+    response = await faults.status(400, " ".join((*forms, short, json.dumps(json.dumps(key)))))(request)
+    response.headers["x-request-id"] = request.headers["Authorization"]
+    return response
+
+
+def echoes_in_jobs(deployment: Deployment) -> None:
+    key = deployment.api.key
+    failed = payload(3, status="failed", error={"code": "c", "message": f"Incorrect API key: {key}"})
+    deployment.api.jobs = [payload(1, metadata={"a": key})]
+    deployment.run(time=at(minutes=1))
+    deployment.api.jobs = [failed, payload(2, id=f"ftjob-{key}"), *deployment.api.jobs]
+    assert deployment.run()["job_count"] == 3
 
 
 def goes_well(deployment: Deployment) -> None:
@@ -67,6 +90,8 @@ SITUATIONS = {
     "is refused": is_refused,
     "headers in the answer": fails(echo),
     "headers in a text": fails(echo_as_text),
+    "headers in disguise": fails(echo_in_disguise),
+    "in jobs": echoes_in_jobs,
     "connection cut": fails(faults.reset),
     "in warnings": has_no_permission_for_models,
 }

@@ -106,7 +106,7 @@ class SimulatedApi:
         app.router.add_get("/v1/fine_tuning/jobs/{id}", self._retrieve_job)
         app.router.add_get("/v1/fine_tuning/jobs/{id}/events", self._list_events)
         app.router.add_get("/v1/models", self._list_models)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         self._port = self._runner.addresses[0][1]

@@ -63,6 +63,17 @@ async def stalled(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def trickling(request: web.Request) -> web.StreamResponse:
+    """Not even the headers end, a byte now and then."""
+    transport = request.transport
+    assert transport is not None
+    transport.write(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+    while not transport.is_closing():
+        transport.write(b"x")
+        await asyncio.sleep(0.1)
+    return web.Response()
+
+
 async def silent(request: web.Request) -> web.StreamResponse:
     """The connection stays open, and nothing comes."""
     while request.transport is not None and not request.transport.is_closing():

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import ssl
 import threading
 import time
@@ -23,7 +24,7 @@ class AwsFault(NamedTuple):
     kind: str
     first: int
     times: int
-    method: str = ""  # only of this HTTP method
+    only: str = ""  # calls in whose method and path this pattern is found
 
 
 class FlakyAws(ThreadingHTTPServer):
@@ -42,13 +43,13 @@ class FlakyAws(ThreadingHTTPServer):
         self.fault = fault
         self.calls = self.hits = 0
 
-    def next_kind(self, method: str) -> str:
+    def next_kind(self, call: str) -> str:
         """What becomes of the call that has just come; the runs make one at a time."""
         number, self.calls = self.calls, self.calls + 1
         fault = self.fault
         if fault is None or not fault.first <= number < fault.first + fault.times:
             return ""
-        if fault.method not in {"", method}:
+        if not re.search(fault.only, call):
             return ""
         self.hits += 1
         return fault.kind
@@ -71,7 +72,7 @@ class _Call(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        kind = self.server.next_kind(self.command)
+        kind = self.server.next_kind(f"{self.command} {self.path}")
         if kind == "entries refused":
             body, refused = self.without_some_entries(body)
         if kind == "held":

@@ -104,7 +104,7 @@ class Soak:
     def _run(self, event: dict[str, Any], seconds: float) -> dict[str, Any] | None:
         self._calls = 0
         if self.chance.random() < 0.01:
-            dead = crash.start(event, str(self.chance.randint(1, 4)), self.chance.choice(("before", "after")))
+            dead = crash.start(event, str(self.chance.randint(1, 5)), self.chance.choice(("before", "after")))
             self.ends[f"process ended with {dead.returncode}"] += 1
             return None
         try:
@@ -133,10 +133,10 @@ class Soak:
             return f"API {name}", 61 if lasting else 63
         if kind == "aws":
             fault_kind = chance.choice(AWS_FAULTS)
-            self.flaky.set(AwsFault(fault_kind, chance.randrange(6), chance.choice((1, 2, 9))))
+            self.flaky.set(AwsFault(fault_kind, chance.randrange(7), chance.choice((1, 2, 9))))
             return f"AWS {fault_kind}", 90
         if kind == "kill":
-            self.kill_at = (chance.randint(1, 5), chance.choice(("before", "after")))
+            self.kill_at = (chance.randint(1, 6), chance.choice(("before", "after")))
             return f"died {self.kill_at[1]} an AWS call", 90
         if kind == "rotate":
             self.deployment.api.key = f"sk-rotated-{chance.randrange(10**12):012}"
