@@ -3,8 +3,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 SOURCE ?= default
-EVENT ?= events/default.json
-SECRET_PREFIX ?= fine-tuning/
+EVENT ?=
 SINCE ?= 1day ago
 
 TOOLS := $(CURDIR)/.venv/bin
@@ -16,8 +15,10 @@ BUILT := .aws-sam/build/template.yaml
 CONFIG := $(CURDIR)/samconfig.local.toml
 answer = $(shell sed -n 's/^$(1) = "\(.*\)"$$/\1/p' $(CONFIG) 2> /dev/null | tail -n 1)
 STACK ?= $(or $(call answer,stack_name),fine-tuning-snapshots)
-ifneq ($(call answer,region),)
-export AWS_DEFAULT_REGION := $(call answer,region)
+SECRET_PREFIX ?= $(or $(shell sed -n 's/.*SecretPrefix=\\"\([^\\]*\)\\".*/\1/p' $(CONFIG) 2> /dev/null),fine-tuning/)
+REGION := $(or $(call answer,region),$(AWS_REGION))
+ifneq ($(REGION),)
+export AWS_DEFAULT_REGION := $(REGION)
 endif
 output = $(TOOLS)/aws cloudformation describe-stacks --stack-name $(STACK) --output text \
 	--query "Stacks[0].Outputs[?OutputKey=='$(1)'].OutputValue"
@@ -88,6 +89,7 @@ secret: $(READY) ## Put the API key of SOURCE, from standard input, into a secre
 	else \
 		key=$$(cat); \
 	fi; \
+	[ -n "$$key" ] || { echo 'No key was given.' >&2; exit 1; }; \
 	secrets="$(TOOLS)/aws secretsmanager --output text --query Name"; \
 	if $$secrets describe-secret --secret-id '$(SECRET_PREFIX)$(SOURCE)' > /dev/null 2>&1; then \
 		printf %s "$$key" | $$secrets put-secret-value --secret-id '$(SECRET_PREFIX)$(SOURCE)' --secret-string file:///dev/stdin; \
@@ -100,24 +102,30 @@ deploy: $(BUILT) ## Build and deploy the stack; asks for parameters the first ti
 	@if [ -f $(CONFIG) ]; then \
 		$(TOOLS)/sam deploy --config-file $(CONFIG) --no-fail-on-empty-changeset; \
 	else \
-		cp samconfig.toml $(CONFIG); \
-		$(TOOLS)/sam deploy --guided --config-file $(CONFIG) || { rm -f $(CONFIG); exit 1; }; \
+		cp samconfig.toml $(CONFIG); status=0; \
+		$(TOOLS)/sam deploy --guided --config-file $(CONFIG) || status=$$?; \
+		grep -q parameter_overrides $(CONFIG) || rm -f $(CONFIG); \
+		[ $$status = 0 ] || [ ! -f $(CONFIG) ] || \
+			echo 'Mend your answers in $(notdir $(CONFIG)), or delete it to be asked again.' >&2; \
+		exit $$status; \
 	fi
 
 .PHONY: invoke
-invoke: $(READY) ## Run the deployed function once, with the event in EVENT
+invoke: $(READY) ## Run the deployed function once, for SOURCE or with EVENT
 	@function=$$($(call output,SnapshotFunction)) && answer=$$(mktemp) && trap 'rm -f "$$answer"' EXIT && \
-	failed=$$(AWS_MAX_ATTEMPTS=1 $(TOOLS)/aws lambda invoke --cli-read-timeout 0 --payload fileb://$(EVENT) \
-		--function-name "$$function" --query FunctionError --output text "$$answer") && \
+	failed=$$(AWS_MAX_ATTEMPTS=1 $(TOOLS)/aws lambda invoke --cli-read-timeout 0 \
+		--payload $(if $(EVENT),fileb://$(EVENT),'{"source": "$(SOURCE)"}') --function-name "$$function" --query FunctionError --output text "$$answer") && \
 	cat "$$answer" && echo && [ "$$failed" = None ]
 
 .PHONY: latest
 latest: $(READY) ## Print the newest snapshot of SOURCE
-	@bucket=$$($(call output,SnapshotBucket)) && $(TOOLS)/aws s3 cp "s3://$$bucket/latest/$(SOURCE).tsv" -
+	@bucket=$$($(call output,SnapshotBucket)) && { $(TOOLS)/aws s3 cp "s3://$$bucket/latest/$(SOURCE).tsv" - || \
+		{ echo 'Is there a snapshot of the source $(SOURCE) yet? make invoke SOURCE=$(SOURCE) takes one.' >&2; exit 1; }; }
 
 .PHONY: logs
 logs: $(READY) ## Print the function's logs SINCE a time (default: 1day ago)
-	@group=$$($(call output,LogGroup)) && $(TOOLS)/sam logs --cw-log-group "$$group" --start-time '$(SINCE)'
+	@group=$$($(call output,LogGroup)) && $(TOOLS)/sam logs --cw-log-group "$$group" --start-time '$(SINCE)' \
+		--filter=-CloudWatchMetrics # the metrics are log lines, and many
 
 # --- Housekeeping ---
 

@@ -22,7 +22,7 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _MUST_HOLD = (
     "It must hold the bare API key, or JSON like "
     '{"api_key": "…", "organization": "…", "project": "…", "base_url": "https://…"} with only api_key required. '
-    "Set it with `make secret`."
+    "Set it with `make secret SOURCE=…`."
 )
 
 # At DEBUG botocore logs every answer whole, the secret's among them.
@@ -55,7 +55,8 @@ def fetch(settings: Settings, source: str, *, past_cache: bool = False) -> Crede
         missing = isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "ResourceNotFoundException"
         # AWS gives the same answer for a secret that was made without a value; Powertools' KeyError is other servers'.
         if missing or isinstance(cause, KeyError):
-            raise SecretError(f"The secret {name} does not exist or has no value. {_MUST_HOLD}") from None
+            reason = f"The secret {name} does not exist or has no value. Is the source's name right?"
+            raise SecretError(f"{reason} {_MUST_HOLD}") from None
         raise SecretError(f"The secret {name} cannot be read: {error}") from None
     if not isinstance(value, str):
         raise SecretError(f"The secret {name} is binary. {_MUST_HOLD}")

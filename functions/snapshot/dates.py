@@ -1,4 +1,4 @@
-"""The two columns that a job's payload does not hold: when it last changed, and when its model ends."""
+"""The two columns that a payload alone cannot fill: when a job last changed, and when its model ends."""
 
 from collections.abc import Collection, Mapping
 from functools import lru_cache
@@ -10,7 +10,7 @@ from snapshot.previous import Rows
 from snapshot.telemetry import logger
 from snapshot.transport import Transport
 
-MOST_EVENT_CALLS = 100  # a run
+MAX_EVENT_CALLS = 100  # a run
 
 _MODEL, _FINE_TUNED_MODEL, _SHUTDOWN_DATE = (
     Job._fields.index(column) for column in ("model", "fine_tuned_model", "shutdown_date")
@@ -38,10 +38,10 @@ class FreshLines:
         else:
             self._undated[job.id] = job
 
-    def date_updates(self, transport: Transport) -> None:
+    def fill_updated_at(self, transport: Transport) -> None:
         """Give jobs without `updated_at` the time of their newest event, or the one known before, or their creation."""
         jobs = sorted(self._undated.values(), key=lambda job: job.created_at, reverse=True)
-        asked = [job.id for job in jobs[:MOST_EVENT_CALLS]]
+        asked = [job.id for job in jobs[:MAX_EVENT_CALLS]]
         times = fine_tuning_api.newest_event_times(transport, asked) if asked else {}
         failures = [outcome for outcome in times.values() if isinstance(outcome, ApiError)]
         if failures:
@@ -57,7 +57,7 @@ class FreshLines:
             self.lines[job.id] = table.to_line(job._replace(updated_at=updated_at))
 
 
-def date_shutdowns(transport: Transport, lines: list[bytes]) -> Collection[bytes]:
+def fill_shutdown_dates(transport: Transport, lines: list[bytes]) -> Collection[bytes]:
     """Bring the models' announced ends into `lines`; where the API does not say, the last known date stays.
 
     Returns the ids of all models that the API lists; none are asked for if no job has made one.

@@ -1,4 +1,4 @@
-"""Why a run fails. Every message says what to do; none holds a secret's value."""
+"""Why a run fails. A message says what to do, where something can be done; none holds a secret's value."""
 
 
 class SnapshotError(Exception):
@@ -30,4 +30,4 @@ class ApiError(SnapshotError):
 
 
 class OutOfTimeError(ApiError):
-    """The invocation's time would not suffice; raised early enough to be told by the run itself."""
+    """The invocation's time would not suffice, for the API or for AWS; raised early enough to be told by the run."""

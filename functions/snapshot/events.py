@@ -22,8 +22,8 @@ JOB_CHANGED = "Fine-Tuning Job State Change"
 SHUTDOWN_ANNOUNCED = "Fine-Tuned Model Shutdown Announced"
 
 # Limits of PutEvents: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
-_MOST_ENTRIES = 10
-_MOST_BYTES = 256_000
+_MAX_ENTRIES = 10
+_MAX_BYTES = 256_000
 _MODELS_NAMED = 20
 _ATTEMPTS = 5
 _FIRST_WAIT_SECONDS = 0.2
@@ -100,7 +100,7 @@ def _batches(entries: Sequence["PutEventsRequestEntryTypeDef"]) -> Iterator[list
     size = 0
     for entry in entries:
         bytes_more = len(json.dumps(entry, ensure_ascii=False).encode())  # a little more than what AWS counts
-        if batch and (len(batch) == _MOST_ENTRIES or size + bytes_more > _MOST_BYTES):
+        if batch and (len(batch) == _MAX_ENTRIES or size + bytes_more > _MAX_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(entry)
@@ -113,7 +113,7 @@ def _deliver(entries: list["PutEventsRequestEntryTypeDef"]) -> None:
     """Send a batch, and again those of its entries that were refused; a call that failed is repeated by botocore."""
     for attempt in range(_ATTEMPTS):
         if attempt:
-            time.sleep(_FIRST_WAIT_SECONDS * 2**attempt)
+            time.sleep(_FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
         results = _events().put_events(Entries=entries)["Entries"]
         refused = [result for result in results if "ErrorCode" in result]
         entries = [entry for entry, result in zip(entries, results, strict=True) if "ErrorCode" in result]

@@ -5,7 +5,7 @@ import re
 import reprlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from snapshot.errors import FieldError
 
@@ -15,7 +15,7 @@ KNOWN_STATUSES = (*ACTIVE, "paused", *TERMINAL)
 
 _ERROR_LENGTH = 1024
 _LAST_TIMESTAMP = 253_402_300_799  # 9999-12-31T23:59:59Z, where the calendar of `datetime` ends
-_GAP = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_WHITESPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
 class Job(NamedTuple):
@@ -71,7 +71,7 @@ def format_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
-def is_time(value: Any) -> bool:
+def is_time(value: Any) -> TypeGuard[float]:
     """Whether a value is Unix time in seconds within the calendar."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LAST_TIMESTAMP
 
@@ -80,7 +80,7 @@ def clean(text: str) -> str:
     """Every run of white space and control characters as one space: TSV knows no escapes."""
     if text.isprintable() and " " not in text:  # nearly every field
         return text
-    return _GAP.sub(" ", text).strip(" ")
+    return _WHITESPACE.sub(" ", text).strip(" ")
 
 
 def _time(payload: Mapping[str, Any], name: str, *, required: bool = False) -> str:
@@ -89,16 +89,17 @@ def _time(payload: Mapping[str, Any], name: str, *, required: bool = False) -> s
         return ""
     if not is_time(value):
         raise FieldError(f".{name} must be Unix time in seconds, not {_shown(value)}")
-    return format_time(value)  # type: ignore[arg-type]  # is_time has seen it
+    return format_time(value)
 
 
 def _text(payload: Mapping[str, Any], name: str, *, required: bool = False, parent: str = "") -> str:
     value = payload.get(name)
     if value is None and not required:
         return ""
-    if not isinstance(value, str) or (required and not (value := clean(value))):
+    text = clean(value) if isinstance(value, str) else None
+    if text is None or (required and not text):
         raise FieldError(f"{parent}.{name} must be a {'non-empty ' if required else ''}string, not {_shown(value)}")
-    return clean(value)
+    return text
 
 
 def _count(payload: Mapping[str, Any], name: str) -> str:

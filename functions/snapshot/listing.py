@@ -1,7 +1,7 @@
-"""From the API and the table before to the table now.
+"""From the API and the previous table to the table now.
 
-Pages are read from the newest on, until one ends as the table before has it; what lies below is carried over, and only
-its unfinished jobs are asked for. So the calls grow with what changed, not with all that ever was.
+Pages are read from the newest on, until one ends as the previous table has it; what lies below is carried over, and
+only its unfinished jobs are asked for. So the calls grow with what changed, not with all that ever was.
 """
 
 import time
@@ -17,7 +17,7 @@ from snapshot.previous import Rows, seam_end, unfinished
 from snapshot.telemetry import logger
 from snapshot.transport import Transport
 
-MOST_RETRIEVED = 100  # unfinished jobs below the pages read; with more of them reading on is cheaper
+MAX_RETRIEVED = 100  # unfinished jobs below the pages read; with more of them reading on is cheaper
 _PROGRESS_SECONDS = 5
 
 
@@ -30,7 +30,7 @@ class Listing(NamedTuple):
 
 
 class _Carried(NamedTuple):
-    """The part of the table before that was not read: from where on, and where its unfinished jobs are in it."""
+    """The part of the previous table that was not read: from where on, and where its unfinished jobs are in it."""
 
     start: int
     places: dict[str, int]
@@ -40,17 +40,17 @@ class _Carried(NamedTuple):
 def list_jobs(transport: Transport, previous: Sequence[bytes], *, full: bool) -> Listing:
     """Every job that the API gives, with what the lines of the `previous` table know beyond it; raises ApiError.
 
-    With `full` every page is read, whatever the table before says.
+    With `full` every page is read, whatever the previous table says.
     """
     lines, is_full = _lines(transport, previous, full=full)
-    models = dates.date_shutdowns(transport, lines)
+    models = dates.fill_shutdown_dates(transport, lines)
     return Listing(lines, is_full, models)
 
 
 def _lines(transport: Transport, previous: Sequence[bytes], *, full: bool) -> tuple[list[bytes], bool]:
     fresh = dates.FreshLines(Rows(previous))
     carried = _read(transport, fresh, previous, full=full)
-    fresh.date_updates(transport)
+    fresh.fill_updated_at(transport)
     lines = list(fresh.lines.values())
     if carried is None:
         table.newest_first(lines)
@@ -58,7 +58,7 @@ def _lines(transport: Transport, previous: Sequence[bytes], *, full: bool) -> tu
         below = list(previous[carried.start :])
         for job_id, place in carried.places.items():
             below[place] = fresh.lines[job_id]
-        lines[carried.read :] = below
+        lines[carried.read :] = below  # the jobs retrieved one by one are in it, in their places
     return lines, carried is None
 
 
@@ -87,7 +87,7 @@ def _read(transport: Transport, fresh: dates.FreshLines, previous: Sequence[byte
 def _below(previous: Sequence[bytes], page: Sequence[Job], read: Collection[str]) -> _Carried | None:
     start = seam_end(previous, page)
     places = None if start is None else unfinished(previous[start:], read)
-    if start is None or places is None or len(places) > MOST_RETRIEVED:
+    if start is None or places is None or len(places) > MAX_RETRIEVED:
         return None
     return _Carried(start, places, len(read))
 
@@ -98,10 +98,10 @@ def _is_newest_first(jobs: Sequence[Job], last_created_at: str) -> bool:
 
 
 def _with_progress(pages: Iterator[Page]) -> Iterator[Page]:
-    told = time.monotonic()
+    last_logged = time.monotonic()
     for number, page in enumerate(pages, 1):
-        if time.monotonic() - told > _PROGRESS_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - last_logged > _PROGRESS_SECONDS:
+            last_logged = time.monotonic()
             logger.info("Listing jobs", extra={"pages_read": number})
         yield page
 

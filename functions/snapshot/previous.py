@@ -1,4 +1,4 @@
-"""The table before, for a listing that reads only what may have changed since."""
+"""The previous table, for a listing that reads only what may have changed since."""
 
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
@@ -9,8 +9,6 @@ from snapshot.job import TERMINAL, Job
 
 # So many jobs at a page's end that are all as they were show that the pages below need not be read.
 SEAM = 20
-
-_TERMINAL = frozenset(status.encode() for status in TERMINAL)
 
 
 class Rows:
@@ -61,12 +59,11 @@ def unfinished(lines: Sequence[bytes], read: Collection[str]) -> dict[str, int] 
     """Ids and positions of the jobs in `lines` that may change yet; None if one of the jobs already `read` is there."""
     found = {}
     for position, line in enumerate(lines):
-        _, _, status, _, job_id, _ = line.split(b"\t", 5)
-        name = job_id.decode()
-        if name in read:
+        job_id = table.job_id(line)
+        if job_id in read:
             return None
-        if status not in _TERMINAL:
-            found[name] = position
+        if table.status(line) not in TERMINAL:
+            found[job_id] = position
     return found
 
 

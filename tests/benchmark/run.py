@@ -46,7 +46,7 @@ def main() -> None:
             cold = measure_cold(aws, base_url, key, options.runs * 3)
     text = [*markdown(rows), "", *cold_markdown(cold)]
     print("", *text, sep="\n")
-    heading = f"Measured on {datetime.now(UTC):%Y-%m-%d}: medians of {options.runs} runs on {os.cpu_count()} cores."
+    heading = f"{datetime.now(UTC):%Y-%m-%d}, median of {options.runs} runs"
     (HERE / "results.md").write_text("\n".join([heading, "", *text, ""]))
     draw(rows)
 

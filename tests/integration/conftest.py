@@ -64,7 +64,7 @@ class Deployment:
 
     def put_simulated_secret(self, source: str = "default") -> None:
         """The secret that opens the simulated API."""
-        self.put_secret(json.dumps({"api_key": self.api.key, "base_url": self.api.base_url}), source)
+        self.put_secret(self.api.secret, source)
 
     def run(self, *, seconds: float = 300, **event: Any) -> dict[str, Any]:
         """Invoke the handler. Whatever it says, prints, logs or raises is searched for the key."""

@@ -10,7 +10,7 @@ from snapshot import table
 from snapshot.credentials import Credentials
 from snapshot.errors import ApiError
 from snapshot.job import TERMINAL
-from snapshot.listing import MOST_RETRIEVED, Listing, list_jobs
+from snapshot.listing import MAX_RETRIEVED, Listing, list_jobs
 from snapshot.transport import Transport
 
 from tests.fuzz import examples
@@ -158,7 +158,7 @@ def test_unfinished_jobs_below_are_retrieved_one_by_one(api: SimulatedApi, trans
     assert not listing.full
 
 
-@pytest.mark.parametrize("unfinished", [MOST_RETRIEVED, MOST_RETRIEVED + 1])
+@pytest.mark.parametrize("unfinished", [MAX_RETRIEVED, MAX_RETRIEVED + 1])
 def test_with_very_many_unfinished_jobs_below_it_reads_on(
     unfinished: int, api: SimulatedApi, transport: Transport
 ) -> None:
@@ -168,7 +168,7 @@ def test_with_very_many_unfinished_jobs_below_it_reads_on(
     before = list_jobs(transport, [], full=True).lines
     api.requests.clear()
     list_jobs(transport, before, full=False)
-    assert pages_read(api) == (1 if unfinished <= MOST_RETRIEVED else 4)
+    assert pages_read(api) == (1 if unfinished <= MAX_RETRIEVED else 4)
 
 
 def test_a_job_below_that_is_gone_leads_to_a_full_listing(api: SimulatedApi, transport: Transport) -> None:

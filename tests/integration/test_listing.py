@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from snapshot import table
-from snapshot.dates import MOST_EVENT_CALLS
+from snapshot.dates import MAX_EVENT_CALLS
 from snapshot.job import Job, format_time
 from snapshot.listing import list_jobs
 from snapshot.transport import Transport
@@ -79,9 +79,9 @@ def test_events_are_asked_for_the_newest_jobs_only(api: SimulatedApi, transport:
     chance = population.random.Random(1)
     api.jobs = [population.new_job(chance, int(api.now) - 1000 - age, "succeeded", hours=9) for age in range(120)]
     jobs = listed(transport)
-    assert calls(api, r"/events\?limit=1$") == MOST_EVENT_CALLS
-    assert all(job.updated_at > job.created_at for job in jobs[:MOST_EVENT_CALLS])
-    assert all(job.updated_at == job.created_at for job in jobs[MOST_EVENT_CALLS:])
+    assert calls(api, r"/events\?limit=1$") == MAX_EVENT_CALLS
+    assert all(job.updated_at > job.created_at for job in jobs[:MAX_EVENT_CALLS])
+    assert all(job.updated_at == job.created_at for job in jobs[MAX_EVENT_CALLS:])
 
 
 def test_failing_events_leave_the_time_known_before(

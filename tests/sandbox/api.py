@@ -77,6 +77,11 @@ class SimulatedApi:
         return f"http://127.0.0.1:{self._port}/v1"
 
     @property
+    def secret(self) -> str:
+        """What a secret holds to open this server."""
+        return json.dumps({"api_key": self.key, "base_url": self.base_url})
+
+    @property
     def now(self) -> float:
         """The simulation's Unix time."""
         return time.time() + self.skipped

@@ -111,7 +111,7 @@ class EmbeddedAws:
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 requests.get(f"{self.endpoint}/_ministack/health", verify=str(self.certificate), timeout=5)
-            except requests.ConnectionError:
+            except requests.RequestException:  # not yet, or too busy
                 time.sleep(0.05)
             else:
                 return

@@ -1,7 +1,6 @@
 """`make sandbox`: the stack in the embedded AWS with its schedule firing every minute, until Ctrl-C."""
 
 import contextlib
-import json
 import random
 import time
 
@@ -21,13 +20,14 @@ def main() -> None:
         stack = Stack(
             aws, "fine-tuning-snapshots", {"ScheduleExpression": "rate(1 minute)", "SecretPrefix": "fine-tuning/"}
         )
-        stack.put_secret("default", json.dumps({"api_key": api.key, "base_url": api.base_url}))
+        stack.put_secret("default", api.secret)
         print("An AWS account is up, with the stack fine-tuning-snapshots in it. To use it in another terminal:\n")
         for name, value in aws.environment.items():
             print(f"  export {name}={value}")
         print(
             f"\n  .venv/bin/aws s3 ls --recursive s3://{stack.outputs['SnapshotBucket']}"
             "\n  make latest\n  make invoke\n  make logs"
+            "\n\nAfter a make deploy in here, delete samconfig.local.toml: it would be taken for your own account's."
             f"\n\nThe simulated fine-tuning API is at {api.base_url}; a job is added every {_NEW_JOB_SECONDS} seconds."
             "\nThe first snapshot comes within a minute. Ctrl-C stops and removes everything.\n",
             flush=True,

@@ -43,6 +43,7 @@ def main() -> int:
                 summary = stack.invoke(source="default")
         except InvocationError as error:
             console.print("[red]The run failed.[/]", escape(str(error)), soft_wrap=True)
+            console.print("Here the key is that of OPENAI_API_KEY.")
             return 1
         _show(stack, summary)
         if api:

@@ -68,7 +68,7 @@ def _ahead(file: Path) -> float:
 
 
 def alarms_that_look_at_dimensions() -> None:
-    """Evaluate the alarms every second, with their dimensions, periods and treatment of missing data."""
+    """Evaluate the alarms twice a second, with their dimensions, periods and treatment of missing data."""
     cloudwatch._evaluate_all_alarms = lambda: None
 
     def tick() -> None:

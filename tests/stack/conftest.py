@@ -1,6 +1,5 @@
 """The stack as users have it: built by SAM, deployed by SAM, running under its own roles."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -31,7 +30,7 @@ def stack(aws: EmbeddedAws, shared_api: SimulatedApi) -> Stack:
     """Two sources, whose schedules fire by themselves once a minute."""
     stack = Stack(aws, "tested", {"Sources": ",".join(SOURCES), "ScheduleExpression": "rate(1 minute)"})
     for source in SOURCES:
-        stack.put_secret(source, json.dumps({"api_key": shared_api.key, "base_url": shared_api.base_url}))
+        stack.put_secret(source, shared_api.secret)
     return stack
 
 

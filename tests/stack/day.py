@@ -1,6 +1,5 @@
 """Snapshots of a day, of two sources with a simulation each: what was written, and what the simulations knew."""
 
-import json
 import random
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -43,7 +42,7 @@ class Day:
             jobs = [*special[source], *population(250, now, seed)]
             self._jobs[source] = sorted(jobs, key=lambda job: job.created_at, reverse=True)
             api = self._apis[source] = self._closing.enter_context(SimulatedApi([]))
-            self.stack.put_secret(source, json.dumps({"api_key": api.key, "base_url": api.base_url}))
+            self.stack.put_secret(source, api.secret)
             for hours in times:
                 self.run(source, hours)
         return self

@@ -52,7 +52,7 @@ def operator(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Oper
 
 
 def test_secret_deploy_invoke_latest_logs(operator: Operator, shared_api: SimulatedApi) -> None:
-    secret = json.dumps({"api_key": shared_api.key, "base_url": shared_api.base_url})
+    secret = shared_api.secret
     prefix = "SECRET_PREFIX=operated/"
     assert operator.make("secret", "SOURCE=mine", prefix, given="sk-not-yet-the-right-one") == "operated/mine\n"
     assert operator.make("secret", "SOURCE=mine", prefix, given=secret + "\n") == "operated/mine\n"
@@ -62,15 +62,19 @@ def test_secret_deploy_invoke_latest_logs(operator: Operator, shared_api: Simula
     told = operator.make("deploy", given="\n".join(answers) + "\n")
     assert "Successfully created/updated stack - operated" in told
     assert "No changes to deploy" in operator.make("deploy")
+    assert operator.make("secret", "SOURCE=other", given="sk-other") == "operated/other\n"  # the prefix is known now
     operator.set_parameter("SnapshotMissingHours", "2", "3")
     assert "Successfully created/updated stack - operated" in operator.make("deploy")
 
-    event = operator.event("mine")
-    summary = json.loads(operator.make("invoke", f"EVENT={event}"))
+    assert "make invoke SOURCE=mine takes one" in operator.make("latest", "SOURCE=mine", status=2)
+    assert json.loads(operator.make("invoke", "SOURCE=mine"))["full_listing"]
+    summary = json.loads(operator.make("invoke", f"EVENT={operator.event('mine')}"))
     assert summary["job_count"] == 250
     table = operator.make("latest", "SOURCE=mine")
     assert table.count("\n") == 251
-    assert "Snapshot taken" in operator.make("logs")
+    logged = operator.make("logs")
+    assert "Snapshot taken" in logged
+    assert "CloudWatchMetrics" not in logged
 
 
 def test_what_is_not_there_is_told(operator: Operator) -> None:
@@ -79,7 +83,7 @@ def test_what_is_not_there_is_told(operator: Operator) -> None:
 
 
 def test_an_empty_key_is_refused(operator: Operator) -> None:
-    assert "secret" in operator.make("secret", "SOURCE=empty", given="", status=2).lower()
+    assert "No key was given" in operator.make("secret", "SOURCE=empty", given="", status=2)
 
 
 def test_help_lists_every_target(operator: Operator) -> None:

@@ -1,6 +1,5 @@
 """With a KMS key of the operator's own: bucket, topic and logs are encrypted with it, and a run goes as ever."""
 
-import json
 import re
 from typing import Any
 
@@ -65,7 +64,7 @@ def function_policy(stack: Stack) -> Any:
 
 
 def test_runs_and_messages_go_on(encrypted: Stack, key: str, api: SimulatedApi) -> None:
-    secret = json.dumps({"api_key": api.key, "base_url": api.base_url})
+    secret = api.secret
     encrypted.put_secret("default", secret)
     (command,) = re.findall(r"`(aws secretsmanager update-secret .+?)`", README)
     run(encrypted.aws, *command.replace("fine-tuning/", "encrypted/").replace("KEY", key).split())

@@ -28,7 +28,7 @@ EFFECTS = {
 def stack(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
     stack = Stack(aws, "permissions", {"ScheduleState": "DISABLED"})
     for source in EFFECTS:  # one for each test: a secret that was read once is remembered for a while
-        stack.put_secret(source, json.dumps({"api_key": own_api.key, "base_url": own_api.base_url}))
+        stack.put_secret(source, own_api.secret)
     return stack
 
 

@@ -1,6 +1,5 @@
 """The README's commands for operation, run as they stand there."""
 
-import json
 import re
 from typing import Any
 
@@ -21,7 +20,7 @@ LATEST = "latest/default.tsv"
 def operated(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
     stack = Stack(aws, "runbook", {"ScheduleState": "DISABLED", "SecretPrefix": "runbook/"})
     for source in ("default", "new"):
-        stack.put_secret(source, json.dumps({"api_key": own_api.key, "base_url": own_api.base_url}))
+        stack.put_secret(source, own_api.secret)
     return stack
 
 

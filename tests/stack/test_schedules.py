@@ -30,7 +30,7 @@ def test_each_source_has_its_schedules_with_its_name_and_the_scheduled_time(stac
 
 def test_two_stacks_in_one_account_do_not_clash(aws: EmbeddedAws, stack: Stack, shared_api: SimulatedApi) -> None:
     other = Stack(aws, "Other", {"ScheduleState": "DISABLED"})
-    other.put_secret("default", json.dumps({"api_key": shared_api.key, "base_url": shared_api.base_url}))
+    other.put_secret("default", shared_api.secret)
     assert other.invoke()["bucket"] != stack.outputs["SnapshotBucket"]
     assert (other.outputs["Database"], stack.outputs["Database"]) == ("other", "tested")  # Glue takes no capitals
     # Its role is for its own secrets and its own bucket.

@@ -99,10 +99,6 @@ def test_results_of_queries_go_after_a_week() -> None:
     assert days[folder.removeprefix("s3://${SnapshotBucket}/")] == 7
 
 
-def test_no_topic_or_alarm_uses_a_key_that_would_silence_it() -> None:
-    assert not re.search(r"KmsMasterKeyId: *alias/aws", (ROOT / "template.yaml").read_text())
-
-
 def test_costs_add_up() -> None:
     *rows, total = table("what", "arithmetic", "USD")
     assert f"{sum(float(amount) for *_, amount in rows):.2f}" == total[-1].strip("*")

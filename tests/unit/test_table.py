@@ -11,7 +11,7 @@ from tests.samples import payload
 fields = st.text(max_size=20).map(clean)
 
 
-def test_the_header_is_the_contract_s() -> None:
+def test_the_header_is_fixed() -> None:
     assert table.HEADER.split(b"\t") == (
         b"created_at updated_at status model id fine_tuned_model trained_tokens shutdown_date error method "
         b"training_file metadata"
