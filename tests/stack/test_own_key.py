@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.documents import README, run
+from tests.documents import README, examples, run, section
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import REGION, EmbeddedAws
@@ -66,7 +66,7 @@ def function_policy(stack: Stack) -> Any:
 def test_runs_and_messages_go_on(encrypted: Stack, key: str, api: SimulatedApi) -> None:
     secret = api.secret
     encrypted.put_secret("default", secret)
-    (command,) = re.findall(r"`(aws secretsmanager update-secret .+?)`", README)
+    (command,) = re.findall(r"`(aws secretsmanager update-secret .+?)`", README, re.DOTALL)
     run(encrypted.aws, *command.replace("fine-tuning/", "encrypted/").replace("KEY", key).split())
     inbox = queues.of_topic(encrypted.aws, encrypted.outputs["Topic"])
     assert encrypted.invoke()["job_count"] == 250
@@ -74,6 +74,19 @@ def test_runs_and_messages_go_on(encrypted: Stack, key: str, api: SimulatedApi) 
     snapshot = encrypted.invoke()["key"]
     assert encrypted.objects()[snapshot] == encrypted.objects()["latest/default.tsv"]
     assert any("Shutdown of the model" in message["Message"] for message in inbox.receive())
+
+
+def test_another_key_later(encrypted: Stack) -> None:
+    s3, bucket = encrypted.aws.client("s3"), encrypted.outputs["SnapshotBucket"]
+    before = s3.head_object(Bucket=bucket, Key="latest/default.tsv")
+    other = encrypted.aws.client("kms").create_key()["KeyMetadata"]["Arn"]
+    encrypted.update(KmsKeyArn=other)
+    (command,) = (text for text in examples(section("Deploy"), "bash") if "--sse" in text)
+    run(encrypted.aws, "bash", "-c", command.replace("KEY", other), BUCKET=bucket)
+    after = s3.head_object(Bucket=bucket, Key="latest/default.tsv")
+    assert after["SSEKMSKeyId"] == other != before["SSEKMSKeyId"]
+    assert after["Metadata"] == before["Metadata"]
+    assert encrypted.invoke()["job_count"] == 250
 
 
 def test_without_the_parameter_the_keys_are_those_of_aws(stack: Stack) -> None:

@@ -61,6 +61,10 @@ def test_a_renamed_source_goes_on_from_its_history(operated: Stack, own_api: Sim
     assert secrets(operated) == {"runbook/new"}
     assert LATEST not in operated.objects()
     assert key in operated.objects()
+    (restore,) = re.findall(r"`(aws secretsmanager restore-secret .+?)`", section("Operation"), re.DOTALL)
+    shell(operated, restore)
+    assert secrets(operated) == {"runbook/default", "runbook/new"}
+    shell(operated, CLEAR_AWAY.splitlines()[0])
 
 
 def test_a_source_that_moved_goes_on_from_its_history(operated: Stack, own_api: SimulatedApi) -> None:

@@ -122,7 +122,7 @@ def test_the_way_of_the_data_names_every_module() -> None:
 
 
 def test_what_holds_an_addition_exists() -> None:
-    paths = [path for *_, held in table("what", "where", "held by") for path in re.findall(r"`(tests/\S+)`", held)]
+    paths = [path for *_, held in table("what", "where", "checked by") for path in re.findall(r"`(tests/\S+)`", held)]
     assert paths
     assert all((ROOT / path).exists() for path in paths)
 
