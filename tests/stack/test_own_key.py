@@ -63,14 +63,13 @@ def function_policy(stack: Stack) -> Any:
     return iam.get_role_policy(RoleName=role, PolicyName="run")["PolicyDocument"]
 
 
-def test_runs_and_messages_go_on(encrypted: Stack, key: str, api: SimulatedApi) -> None:
-    secret = api.secret
-    encrypted.put_secret("default", secret)
-    (command,) = re.findall(r"`(aws secretsmanager update-secret .+?)`", README, re.DOTALL)
+def test_runs_and_messages_go_on(encrypted: Stack, key: str, own_api: SimulatedApi) -> None:
+    encrypted.put_secret("default", own_api.secret)
+    (command,) = re.findall(r"`(aws secretsmanager update-secret .+?)`", README)
     run(encrypted.aws, *command.replace("fine-tuning/", "encrypted/").replace("KEY", key).split())
     inbox = queues.of_topic(encrypted.aws, encrypted.outputs["Topic"])
     assert encrypted.invoke()["job_count"] == 250
-    api.announced = {"gpt-4.1-nano-2025-04-14": "2031-01-14"}
+    own_api.announced = {"gpt-4.1-nano-2025-04-14": "2031-01-14"}
     snapshot = encrypted.invoke()["key"]
     assert encrypted.objects()[snapshot] == encrypted.objects()["latest/default.tsv"]
     assert any("Shutdown of the model" in message["Message"] for message in inbox.receive())
