@@ -75,7 +75,9 @@ def test_runs_and_messages_go_on(encrypted: Stack, key: str, own_api: SimulatedA
     assert any("Shutdown of the model" in message["Message"] for message in inbox.receive())
 
 
-def test_another_key_later(encrypted: Stack) -> None:
+def test_another_key_later(encrypted: Stack, own_api: SimulatedApi) -> None:
+    encrypted.put_secret("default", own_api.secret)
+    encrypted.invoke()
     s3, bucket = encrypted.aws.client("s3"), encrypted.outputs["SnapshotBucket"]
     before = s3.head_object(Bucket=bucket, Key="latest/default.tsv")
     other = encrypted.aws.client("kms").create_key()["KeyMetadata"]["Arn"]
