@@ -107,8 +107,8 @@ def _changes(previous: Latest | None, snapshot: Snapshot) -> Changes:
     """What the run has to tell: nothing on the first snapshot of an account, for then everything would be new."""
     if previous is None or previous.lines is None:
         return Changes()
-    ids_before = {*map(table.job_id, previous.lines)} if previous.view != snapshot.view else None
-    if ids_before is not None and ids_before.isdisjoint(map(table.job_id, snapshot.lines)):
+    is_another_view = previous.view != snapshot.view
+    if is_another_view and {*map(table.job_id, previous.lines)}.isdisjoint(map(table.job_id, snapshot.lines)):
         logger.warning("The key now shows another account, without any job of the one before; starting afresh")
         return Changes()
     return changes.between(previous.lines, snapshot.lines)
