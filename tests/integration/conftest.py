@@ -1,125 +1,22 @@
-"""The function in this process, with the embedded AWS and the simulated API over real HTTP."""
+"""A deployment for each test, and what may stand around it."""
 
-import io
-import json
 import logging
 import time
-import traceback
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from snapshot import credentials, events, store
-from snapshot.app import lambda_handler
 from snapshot.credentials import Credentials
 from snapshot.telemetry import logger
 from snapshot.transport import Transport
 
-from tests.samples import payload
+from tests.integration.deployment import Deployment
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.flaky import FlakyAws
 from tests.sandbox.queues import Queue
-
-
-class Context:
-    """What Lambda gives a handler beside the event."""
-
-    function_name = "function"
-    memory_limit_in_mb = 256
-    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:function"
-    aws_request_id = "request"
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return max(0, int((self._end - time.monotonic()) * 1000))
-
-
-class Deployment:
-    """A bucket and a secret of its own for each test, and the function between them."""
-
-    def __init__(self, aws: EmbeddedAws, api: SimulatedApi, prefix: str, capsys: pytest.CaptureFixture[str]) -> None:
-        self.aws = aws
-        self.api = api
-        self.prefix = prefix
-        self.bucket = prefix.strip("/")
-        self.secrets = aws.client("secretsmanager")
-        self.s3 = aws.client("s3")
-        self.s3.create_bucket(Bucket=self.bucket)
-        self.log = io.StringIO()
-        self._capsys = capsys
-        self.output = ""
-
-    def put_secret(self, value: str | bytes | None, source: str = "default") -> None:
-        """Create or replace the secret of a source: text, binary, or without a value."""
-        given = {str: {"SecretString": value}, bytes: {"SecretBinary": value}}.get(type(value), {})
-        try:
-            self.secrets.create_secret(Name=self.prefix + source, **given)
-        except self.secrets.exceptions.ResourceExistsException:
-            self.secrets.put_secret_value(SecretId=self.prefix + source, **given)
-
-    def put_simulated_secret(self, source: str = "default") -> None:
-        """The secret that opens the simulated API."""
-        self.put_secret(self.api.secret, source)
-
-    def run(self, *, seconds: float = 300, **event: Any) -> dict[str, Any]:
-        """Invoke the handler. Whatever it says, prints, logs or raises is searched for the key."""
-        try:
-            summary = lambda_handler(event, Context(seconds))  # type: ignore[arg-type]
-        except Exception:
-            self._search(traceback.format_exc())
-            raise
-        finally:
-            self.output += self._capsys.readouterr().out
-            self._search(self.output + self.log.getvalue())
-        self._search(repr(summary))
-        assert isinstance(summary, dict)
-        return summary
-
-    def objects(self) -> dict[str, bytes]:
-        """Every object in the bucket."""
-        keys = [entry["Key"] for entry in self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])]
-        return {key: self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys}
-
-    def rows(self, source: str = "default") -> list[dict[str, str]]:
-        """The newest table, as a reader sees it."""
-        header, *lines = self.objects()[f"latest/{source}.tsv"].decode().removesuffix("\n").split("\n")
-        return [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
-
-    def logged(self) -> list[dict[str, Any]]:
-        """The log's lines so far."""
-        return [json.loads(line) for line in self.log.getvalue().splitlines()]
-
-    def metrics(self) -> dict[tuple[str, str], float]:
-        """The last value of every metric: name and status, if any, to value."""
-        found = {}
-        for line in map(json.loads, self.output.splitlines()):
-            for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]:
-                found[metric["Name"], line.get("Status", "")] = line[metric["Name"]][-1]
-        return found
-
-    def _search(self, text: str) -> None:
-        assert self.api.key not in text
-        assert self.api.key[:12] not in text  # nor its beginning, as the API echoes it
-
-
-def let_things_happen(deployment: Deployment) -> None:
-    """One job fails, one succeeds, one is created and one is gone."""
-    api = deployment.api
-    now = int(api.now)
-    api.jobs = [payload(9, created_at=now, status="queued", finished_at=None), *api.jobs[:-1]]
-    api.jobs[1] = {**api.jobs[1], "status": "failed", "finished_at": now, "error": {"code": "c", "message": "m"}}
-    api.jobs[2] = {**api.jobs[2], "status": "succeeded", "finished_at": now, "fine_tuned_model": "ft:2"}
-
-
-def start_with_a_snapshot(deployment: Deployment) -> None:
-    """Of five jobs at work."""
-    deployment.api.jobs = [payload(number, status="running", finished_at=None) for number in range(5, 0, -1)]
-    deployment.run()
 
 
 @pytest.fixture

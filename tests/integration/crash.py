@@ -9,7 +9,7 @@ from typing import Any
 import botocore.handlers
 from snapshot.app import lambda_handler
 
-from tests.integration.conftest import Context
+from tests.integration.deployment import Context
 from tests.sandbox.aws import ROOT
 
 calls = 0

@@ -12,7 +12,7 @@ from typing import Any
 from snapshot import credentials, events, store
 from snapshot.app import lambda_handler
 
-from tests.integration.conftest import Context
+from tests.integration.deployment import Context
 
 
 def run(event: dict[str, Any], results: int) -> None:

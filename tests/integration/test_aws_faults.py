@@ -7,7 +7,7 @@ import pytest
 from snapshot import credentials
 from snapshot.errors import OutOfTimeError, SnapshotError
 
-from tests.integration.conftest import Deployment
+from tests.integration.deployment import Deployment
 from tests.samples import at, payload
 from tests.sandbox.flaky import AwsFault, FlakyAws
 from tests.sandbox.queues import Queue

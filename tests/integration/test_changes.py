@@ -4,7 +4,7 @@ from collections import Counter
 
 from aiohttp import web
 
-from tests.integration.conftest import Deployment, let_things_happen, start_with_a_snapshot
+from tests.integration.deployment import Deployment, let_things_happen, start_with_a_snapshot
 from tests.samples import at, payload
 from tests.sandbox import faults
 from tests.sandbox.api import Fault

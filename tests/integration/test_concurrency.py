@@ -13,7 +13,7 @@ from typing import Any
 
 from snapshot import changes, table
 
-from tests.integration.conftest import Deployment
+from tests.integration.deployment import Deployment
 from tests.samples import at, payload
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT

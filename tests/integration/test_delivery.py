@@ -16,7 +16,7 @@ from snapshot.events import Origin
 from snapshot.job import parse
 
 from tests.integration import crash
-from tests.integration.conftest import Deployment, let_things_happen, start_with_a_snapshot
+from tests.integration.deployment import Deployment, let_things_happen, start_with_a_snapshot
 from tests.samples import payload
 from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.queues import Queue

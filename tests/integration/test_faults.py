@@ -15,7 +15,7 @@ from snapshot.app import _EFFECTS_SECONDS as EFFECTS_SECONDS
 from snapshot.errors import ApiError
 from snapshot.job import Job
 
-from tests.integration.conftest import Deployment
+from tests.integration.deployment import Deployment
 from tests.samples import payload
 from tests.sandbox import faults
 from tests.sandbox.api import Answer, Fault, SimulatedApi

@@ -20,7 +20,7 @@ from snapshot.settings import Run
 from snapshot.transport import Transport
 
 from tests.fuzz import anything, examples
-from tests.integration.conftest import Deployment
+from tests.integration.deployment import Deployment
 from tests.samples import payload
 from tests.sandbox import faults
 from tests.sandbox.api import Fault, SimulatedApi

@@ -14,7 +14,7 @@ from snapshot.listing import MAX_RETRIEVED, Listing, list_jobs
 from snapshot.transport import Transport
 
 from tests.fuzz import examples
-from tests.integration.conftest import Deployment
+from tests.integration.deployment import Deployment
 from tests.samples import payload
 from tests.sandbox import faults, population
 from tests.sandbox.api import Fault, SimulatedApi

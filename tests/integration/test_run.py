@@ -9,7 +9,7 @@ from snapshot import __version__
 from snapshot.changes import Changes
 from snapshot.errors import ApiError, EventError, SecretError, SnapshotError
 
-from tests.integration.conftest import Deployment
+from tests.integration.deployment import Deployment
 from tests.samples import ORIGINAL_COLUMNS, ORIGINAL_JOBS, at
 from tests.sandbox import faults
 from tests.sandbox.api import Fault, SimulatedApi

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from snapshot.errors import SnapshotError
 
-from tests.integration.conftest import Deployment
+from tests.integration.deployment import Deployment
 from tests.samples import at, payload
 from tests.sandbox import faults
 from tests.sandbox.api import Fault

@@ -16,7 +16,7 @@ from snapshot import changes, credentials, events, store, table
 from snapshot.errors import SnapshotError
 
 from tests.integration import crash
-from tests.integration.conftest import Deployment
+from tests.integration.deployment import Deployment
 from tests.sandbox import faults
 from tests.sandbox.api import Answer, Fault
 from tests.sandbox.flaky import AwsFault, FlakyAws
