@@ -102,7 +102,7 @@ deploy: $(BUILT) ## Build and deploy the stack; asks for parameters the first ti
 	@if [ -f $(CONFIG) ]; then \
 		$(TOOLS)/sam deploy --config-file $(CONFIG) --no-fail-on-empty-changeset; \
 	else \
-		cp samconfig.toml $(CONFIG); status=0; \
+		cp samconfig.toml $(CONFIG); trap : INT; status=0; \
 		$(TOOLS)/sam deploy --guided --config-file $(CONFIG) || status=$$?; \
 		grep -q parameter_overrides $(CONFIG) || rm -f $(CONFIG); \
 		[ $$status = 0 ] || [ ! -f $(CONFIG) ] || \
@@ -144,7 +144,8 @@ clean: ## Remove what was built or installed here
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p; s/^# --- \(.*\) ---$$/\n\1/p' $(MAKEFILE_LIST) | expand -t 18
+	@awk -F ':.*## ' '/^# --- .* ---$$/ { gsub(/^# --- | ---$$/, ""); print "\n" $$0 } \
+		/^[a-z]+:.*## / { printf "  make %-9s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): tests/requirements.txt functions/snapshot/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x ...")'

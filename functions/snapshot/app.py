@@ -62,6 +62,7 @@ def _take_snapshot(settings: Settings, run: Run, end: float, function_arn: str) 
             lines, is_full, models = _list_with_fresh_key(settings, run, transport, previous)
         # Another run was here: what changed since its table is another matter, and it may have listed after us.
         if not store.is_unchanged(settings.bucket, run.source, previous):
+            logger.info("Another run has replaced the latest snapshot meanwhile; listing again")
             continue
         measures = measure(lines, run.time, models)
         del models  # of which there may be as many as jobs; not to be held while the table is written

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from snapshot.job import clean
 
 _MAX_CHARACTERS = 400  # of somebody else's text in a message of ours
+_LOOKED_AT = 1 << 16  # of it; more would cost a multiple of its size in memory
 # Shorter keys, as servers without authentication take them, are words that may stand anywhere.
 _MIN_KEY_LENGTH = 8
 # What an API echoes of a key: its beginning, stars, its end.
@@ -17,18 +18,19 @@ _MASKED = re.compile(r"(?<!\S)\S*?\*\*\S*|\bsk-\S+")
 
 def without_key(content: bytearray, key: str) -> bytearray:
     """An answer without the key, so that no field brings it into a table or an event."""
-    for form in (key.encode(), json.dumps(key)[1:-1].encode()):
-        if len(key) >= _MIN_KEY_LENGTH and form in content:
-            content = content.replace(form, b"[redacted]")
+    in_json = json.dumps(key)[1:-1]
+    for form in (key, in_json, in_json.replace("/", "\\/")):
+        if len(key) >= _MIN_KEY_LENGTH and form.encode() in content:
+            content = content.replace(form.encode(), b"[redacted]")
     return content
 
 
 def redacted(text: str, key: str, most: int = _MAX_CHARACTERS) -> str:
     """A text in one short line, without the key, however it is written, or what looks like a key.
 
-    It is cut last: a part of a key that was cut off before would not be found.
+    It is cut to its length last: a part of a key that was cut off before would not be found.
     """
-    text = text.encode("utf-8", "replace").decode()  # a lone surrogate could not be logged
+    text = text[:_LOOKED_AT].encode("utf-8", "replace").decode()  # a lone surrogate could not be logged
     if len(key) >= _MIN_KEY_LENGTH:
         text = re.sub("|".join(_forms(key)), "[redacted]", text, flags=re.IGNORECASE)
     text = _MASKED.sub("[redacted]", clean(text))

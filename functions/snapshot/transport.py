@@ -40,7 +40,8 @@ class Transport:
         # Nor is a .netrc file read, whose password would replace the key.
         environment = self._session.merge_environment_settings(credentials.base_url, {}, None, None, None)
         self._session.proxies, self._session.verify = environment["proxies"], environment["verify"]
-        self._session.proxies.pop("http", None)  # only loopback is spoken to in plain HTTP: no proxy is to read that
+        if credentials.base_url.startswith("http:"):  # to loopback, which is no proxy's to read
+            self._session.proxies = {}
         self._session.trust_env = False
         self._session.headers["User-Agent"] = f"fine-tuning-snapshots/{__version__}"
         adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=CONNECTIONS)
