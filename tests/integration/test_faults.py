@@ -228,7 +228,7 @@ def test_a_wish_to_wait_for_an_hour_is_told(deployment: Deployment) -> None:
 
 def test_a_listing_that_is_too_long_tells_how_far_it_came(deployment: Deployment) -> None:
     deployment.api.latency = 0.7
-    assert_fails(deployment, "^GET /fine_tuning/jobs page [23].*(time|Timeout)", seconds=EFFECTS_SECONDS + 1)
+    assert_fails(deployment, "^GET /fine_tuning/jobs page [23].*(time|Timeout)", seconds=EFFECTS_SECONDS + 2)
 
 
 # --- Who gets the key ---
