@@ -84,7 +84,7 @@ def _object(label: str, content: bytearray, key: str, object_hook: ObjectHook | 
     try:
         body = json.loads(content, object_hook=object_hook)
     except (ValueError, RecursionError):
-        start = redacted(_text(content), key, 60)
+        start = redacted(content, key, 60)
         reason = f"{label}: the answer is not JSON (its {len(content)} bytes begin with {start!r})."
         raise FailedAttemptError(reason, 200) from None
     if not isinstance(body, dict):
@@ -97,15 +97,11 @@ def _object(label: str, content: bytearray, key: str, object_hook: ObjectHook | 
 
 def _error(content: bytearray, key: str) -> str:
     """What the body of an error says: code and message, as far as it has them."""
+    text: str | bytearray
     try:
         error = json.loads(content)["error"]
         parts = [error.get("code"), error.get("message")] if isinstance(error, dict) else [error]
         text = ": ".join(str(part) for part in parts if part)
     except (ValueError, RecursionError, LookupError, TypeError):
-        text = _text(content)
+        text = content
     return redacted(text, key) or "no message."
-
-
-def _text(content: bytearray) -> str:
-    """The beginning of a body that is no JSON."""
-    return content[: 1 << 16].decode("utf-8", "replace")

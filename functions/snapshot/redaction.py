@@ -25,12 +25,14 @@ def without_key(content: bytearray, key: str) -> bytearray:
     return content
 
 
-def redacted(text: str, key: str, most: int = _MAX_CHARACTERS) -> str:
+def redacted(text: str | bytearray, key: str, most: int = _MAX_CHARACTERS) -> str:
     """A text in one short line, without the key, however it is written, or what looks like a key.
 
     It is cut to its length last: a part of a key that was cut off before would not be found.
     """
-    text = text[:_LOOKED_AT].encode("utf-8", "replace").decode()  # a lone surrogate could not be logged
+    start = text[:_LOOKED_AT]
+    # In a string a lone surrogate could not be logged.
+    text = (start.encode("utf-8", "replace") if isinstance(start, str) else start).decode("utf-8", "replace")
     if len(key) >= _MIN_KEY_LENGTH:
         text = re.sub("|".join(_forms(key)), "[redacted]", text, flags=re.IGNORECASE)
     text = _MASKED.sub("[redacted]", clean(text))

@@ -26,9 +26,8 @@ def time_limit(seconds: float) -> Iterator[None]:
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001), _AGAIN_SECONDS)  # 0 would be never
     try:
         yield
-        is_armed = False
+        is_armed = False  # here too: a ring in `finally` would leave as it is
     except _TimeIsUp as error:
-        is_armed = False
         raise OutOfTimeError(
             "The invocation's time was used up in the step that the traceback shows. Nothing is lost: the next run "
             "repeats what is missing."

@@ -140,8 +140,7 @@ class Soak:
             return f"died {self.kill_at[1]} an AWS call", 90
         if kind == "rotate":
             self.deployment.api.key = f"sk-rotated-{chance.randrange(10**12):012}"
-            name = f"{self.deployment.prefix}default"
-            self.deployment.secrets.put_secret_value(SecretId=name, SecretString=self.deployment.api.key)
+            self.deployment.put_secret(self.deployment.api.key)
             self.hit = True
         return "key rotated", 90
 
