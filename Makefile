@@ -32,11 +32,11 @@ export SAM_CLI_TELEMETRY := 0
 
 .PHONY: run
 run: $(BUILT) ## Take a snapshot on an embedded AWS (yours: OPENAI_API_KEY=…)
-	@$(TOOLS)/python -m tests.sandbox.run
+	@$(TOOLS)/python -m tests.sandbox.demo
 
 .PHONY: sandbox
 sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot a minute, until Ctrl-C
-	@$(TOOLS)/python -m tests.sandbox.keep
+	@$(TOOLS)/python -m tests.sandbox.sandbox
 
 .PHONY: test
 test: lint types validate $(BUILT) ## All checks, then all tests

@@ -15,7 +15,7 @@ from tests.integration.deployment import Deployment
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
-from tests.sandbox.flaky import FlakyAws
+from tests.sandbox.aws_faults import FlakyAws
 from tests.sandbox.queues import Queue
 
 

@@ -9,7 +9,7 @@ from snapshot.errors import OutOfTimeError, SnapshotError
 
 from tests.integration.deployment import Deployment
 from tests.samples import at, payload
-from tests.sandbox.flaky import AwsFault, FlakyAws
+from tests.sandbox.aws_faults import AwsFault, FlakyAws
 from tests.sandbox.queues import Queue
 
 CALLS = ("latest, read", "secret", "latest, looked at", "dated snapshot", "events", "latest, written")

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from tests.integration.deployment import Deployment, let_things_happen, start_with_a_snapshot
 from tests.samples import at, payload
-from tests.sandbox import faults
+from tests.sandbox import api_faults
 from tests.sandbox.api import Fault
 from tests.sandbox.queues import Queue
 
@@ -158,7 +158,7 @@ def test_what_an_older_run_told_meanwhile_is_taken_back(deployment: Deployment, 
 
     async def overtaken(request: web.Request) -> web.StreamResponse:
         deployment.s3.put_object(**latest, Body=paused, Metadata=metadata)
-        return await faults.status(500)(request)
+        return await api_faults.status(500)(request)
 
     deployment.api.faults = [Fault("/fine_tuning/jobs", overtaken)]
     summary = deployment.run()

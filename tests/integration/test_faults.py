@@ -17,7 +17,7 @@ from snapshot.job import Job
 
 from tests.integration.deployment import Deployment
 from tests.samples import payload
-from tests.sandbox import faults
+from tests.sandbox import api_faults
 from tests.sandbox.api import Answer, Fault, SimulatedApi
 
 JOBS = "/fine_tuning/jobs"
@@ -25,27 +25,27 @@ JOBS = "/fine_tuning/jobs"
 
 async def later(request: web.Request) -> web.StreamResponse:
     in_a_second = format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True)
-    return await faults.status(429, Retry_After=in_a_second)(request)
+    return await api_faults.status(429, Retry_After=in_a_second)(request)
 
 
 PASSING: dict[str, Answer] = {
-    **{f"status {code}": faults.status(code) for code in (408, 409, 429, 500, 502, 503, 504)},
-    "429 with seconds": faults.status(429, Retry_After="1"),
+    **{f"status {code}": api_faults.status(code) for code in (408, 409, 429, 500, 502, 503, 504)},
+    "429 with seconds": api_faults.status(429, Retry_After="1"),
     "429 with a date": later,
-    "429 with nonsense": faults.status(429, Retry_After="soon"),
-    "HTML with 502": faults.html(502),
-    "HTML with 200": faults.html(200),
-    "no body": faults.body(b""),
-    "invalid UTF-8": faults.body(b'{"object":"list","data":[{"id":"\xff"}],"has_more":false}'),
-    "half of the JSON": faults.body(b'{"object":"list","data":['),
-    "a reset connection": faults.reset,
-    "a truncated answer": faults.truncated,
+    "429 with nonsense": api_faults.status(429, Retry_After="soon"),
+    "HTML with 502": api_faults.html(502),
+    "HTML with 200": api_faults.html(200),
+    "no body": api_faults.body(b""),
+    "invalid UTF-8": api_faults.body(b'{"object":"list","data":[{"id":"\xff"}],"has_more":false}'),
+    "half of the JSON": api_faults.body(b'{"object":"list","data":['),
+    "a reset connection": api_faults.reset,
+    "a truncated answer": api_faults.truncated,
 }
 PAGE = r"^GET /fine_tuning/jobs page [123] \(request id req_\d+\): "
 
 
 def page(*jobs: Any, **more: Any) -> Answer:
-    return faults.body({"object": "list", "data": list(jobs), "has_more": False} | more)
+    return api_faults.body({"object": "list", "data": list(jobs), "has_more": False} | more)
 
 
 def job(**fields: Any) -> Answer:
@@ -53,21 +53,21 @@ def job(**fields: Any) -> Answer:
 
 
 REFUSED: dict[str, tuple[Answer, str]] = {
-    "400": (faults.status(400, "No."), r"status 400: No\."),
-    "401": (faults.status(401, "Bad.", "invalid_api_key"), r"status 401: invalid_api_key: Bad\. .*make secret"),
-    "403": (faults.status(403, "Missing scopes: api.fine_tuning.jobs.read"), "Missing scopes.*permission"),
-    "404": (faults.status(404, "Invalid URL"), "Is the base_url right"),
-    "an error with 200": (faults.body({"error": {"code": "c", "message": "m"}}), "in spite of status 200: c: m"),
+    "400": (api_faults.status(400, "No."), r"status 400: No\."),
+    "401": (api_faults.status(401, "Bad.", "invalid_api_key"), r"status 401: invalid_api_key: Bad\. .*make secret"),
+    "403": (api_faults.status(403, "Missing scopes: api.fine_tuning.jobs.read"), "Missing scopes.*permission"),
+    "404": (api_faults.status(404, "Invalid URL"), "Is the base_url right"),
+    "an error with 200": (api_faults.body({"error": {"code": "c", "message": "m"}}), "in spite of status 200: c: m"),
     **{
-        f"{kind} for an object": (faults.body(text), "JSON, but not an object")
+        f"{kind} for an object": (api_faults.body(text), "JSON, but not an object")
         for kind, text in {"array": "[]", "string": '"x"', "number": "1", "null": "null", "true": "true"}.items()
     },
-    "50 MB of blanks": (faults.body(b" " * 50_000_000), "larger than 16 MiB"),
+    "50 MB of blanks": (api_faults.body(b" " * 50_000_000), "larger than 16 MiB"),
     "a page for ever": (page(payload(), has_more=True), "has_more is true, but no job is new: the server repeats"),
     "an empty page with more": (page(has_more=True), "has_more is true, but no job is new"),
     "has_more of another type": (page(payload(), has_more="yes"), "has_more must be true or false"),
-    "no data": (faults.body({"object": "list"}), "has no array named data"),
-    "data of another type": (faults.body({"data": {}}), "has no array named data"),
+    "no data": (api_faults.body({"object": "list"}), "has no array named data"),
+    "data of another type": (api_faults.body({"data": {}}), "has no array named data"),
     "an entry of another type": (page(payload(), 5), r"data\[1\] must be an object"),
     "no id": (job(id=None), r"data\[1\] must be an object whose id is a non-empty string"),
     "an id with a line feed": (job(id="a\nb"), r"data\[1\]\.id must be printable"),
@@ -143,7 +143,7 @@ def test_what_passes_is_sat_out(what: str, deployment: Deployment) -> None:
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_several_in_a_row_on_any_page(number: int, deployment: Deployment) -> None:
-    several = (faults.status(500), faults.html(502), faults.status(503))
+    several = (api_faults.status(500), api_faults.html(502), api_faults.status(503))
     deployment.api.faults = [Fault(JOBS, answer, skip=number - 1) for answer in several]
     assert_recovers(deployment)
 
@@ -194,13 +194,13 @@ def test_a_server_that_is_down_for_a_moment(deployment: Deployment) -> None:
         later.__exit__()
 
 
-@pytest.mark.parametrize("answer", [faults.stalled, faults.silent])
+@pytest.mark.parametrize("answer", [api_faults.stalled, api_faults.silent])
 def test_a_server_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
     deployment.api.faults = [Fault(JOBS, answer, times=99, skip=2)]
     assert_fails(deployment, "^GET /fine_tuning/jobs page 3.*(time|Timeout)", seconds=EFFECTS_SECONDS + 1)
 
 
-@pytest.mark.parametrize("answer", [faults.silent, faults.trickling])
+@pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling])
 def test_an_events_call_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
     deployment.api.faults = [Fault("/events", answer, times=99)]
     started = time.monotonic()
@@ -208,7 +208,7 @@ def test_an_events_call_that_hangs_is_left_in_time(answer: Answer, deployment: D
     assert time.monotonic() - started < 5
 
 
-@pytest.mark.parametrize("answer", [faults.silent, faults.trickling])
+@pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling])
 def test_a_single_job_s_call_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
     jobs = [payload(number) for number in range(200, 0, -1)]
     jobs[150] = jobs[150] | {"status": "paused", "finished_at": None}
@@ -222,7 +222,7 @@ def test_a_single_job_s_call_that_hangs_is_left_in_time(answer: Answer, deployme
 
 
 def test_a_wish_to_wait_for_an_hour_is_told(deployment: Deployment) -> None:
-    deployment.api.faults = [Fault(JOBS, faults.status(429, "Slow down.", Retry_After="3600"), skip=1)]
+    deployment.api.faults = [Fault(JOBS, api_faults.status(429, "Slow down.", Retry_After="3600"), skip=1)]
     assert_fails(deployment, PAGE + r"status 429: Slow down\. No time is left", seconds=EFFECTS_SECONDS + 5)
 
 
@@ -242,7 +242,7 @@ def elsewhere() -> Iterator[SimulatedApi]:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(status: int, deployment: Deployment, elsewhere: SimulatedApi) -> None:
-    deployment.api.faults = [Fault(JOBS, faults.status(status, Location=elsewhere.base_url + JOBS), skip=1)]
+    deployment.api.faults = [Fault(JOBS, api_faults.status(status, Location=elsewhere.base_url + JOBS), skip=1)]
     assert_fails(deployment, PAGE + rf"redirected \(status {status}\), which is not followed because the key would")
     assert elsewhere.requests == []
 

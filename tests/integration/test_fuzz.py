@@ -22,7 +22,7 @@ from snapshot.transport import Transport
 from tests.fuzz import anything, examples
 from tests.integration.deployment import Deployment
 from tests.samples import payload
-from tests.sandbox import faults
+from tests.sandbox import api_faults
 from tests.sandbox.api import Fault, SimulatedApi
 
 FIELDS = (*Job._fields, "finished_at")
@@ -100,7 +100,7 @@ retrieved = st.dictionaries(st.sampled_from(FIELDS), anything, max_size=2).map(
 @example(path="/fine_tuning/jobs", answer={"data": [payload(1, trained_tokens=10**400)], "has_more": False}, full=True)
 def test_any_json(path: str, answer: Any, full: bool, asked: SimulatedApi, before: list[bytes]) -> None:
     content = json.dumps(answer).encode()
-    lines = list_with(asked, before, path, faults.body(content), full=full)
+    lines = list_with(asked, before, path, api_faults.body(content), full=full)
     assert lines is not None or path in MAY_FAIL
     if path not in MAY_FAIL:
         assert lines is not None
@@ -129,14 +129,14 @@ corrupted = st.builds(
 @settings(same_api, max_examples=examples(100))
 @given(path=st.sampled_from(PATHS), content=st.sampled_from(ODD) | corrupted | st.binary())
 def test_any_bytes(path: str, content: bytes, asked: SimulatedApi, before: list[bytes]) -> None:
-    lines = list_at_once(asked, before, path, faults.body(content))
+    lines = list_at_once(asked, before, path, api_faults.body(content))
     assert lines is not None or path in MAY_FAIL
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("content", ODD, ids=range(len(ODD)))
 def test_odd_bytes(path: str, content: bytes, asked: SimulatedApi, before: list[bytes]) -> None:
-    lines = list_at_once(asked, before, path, faults.body(content))
+    lines = list_at_once(asked, before, path, api_faults.body(content))
     assert lines is not None or path in MAY_FAIL
 
 
@@ -158,7 +158,7 @@ def test_any_depth(path: str, field: str, asked: SimulatedApi, before: list[byte
         deep = b"[" * depth + b"]" * depth if field == "created_at" else b'{"a":' * depth + b"1" + b"}" * depth
         job = json.dumps(JOBS[-1] | {field: "deep"}).encode().replace(b'"deep"', deep)
         content = job if path == RETRIEVED else b'{"data":[' + job + b'],"has_more":false}'
-        lines = list_at_once(asked, before, path, faults.body(content))
+        lines = list_at_once(asked, before, path, api_faults.body(content))
         assert lines is not None or path in MAY_FAIL
 
 
@@ -212,7 +212,7 @@ def test_an_accepted_key_arrives_as_it_is(secret: str, asked: SimulatedApi) -> N
 
     async def answer(request: web.Request) -> web.StreamResponse:
         seen.update(request.headers)
-        return await faults.body(ONE)(request)
+        return await api_faults.body(ONE)(request)
 
     asked.faults = [Fault("/models", answer)]
     with Transport(credentials, time.monotonic() + 20) as transport:

@@ -16,7 +16,7 @@ from snapshot.transport import Transport
 from tests.fuzz import examples
 from tests.integration.deployment import Deployment
 from tests.samples import payload
-from tests.sandbox import faults, population
+from tests.sandbox import api_faults, simulated_jobs
 from tests.sandbox.api import Fault, SimulatedApi
 
 STATUSES = (*TERMINAL, "validating_files", "queued", "running", "paused", "melting")
@@ -116,7 +116,7 @@ def pages_read(api: SimulatedApi) -> int:
 @pytest.fixture
 def history(api: SimulatedApi, transport: Transport) -> list[bytes]:
     """The table of 1,000 jobs that have ended, before the API is asked for the first time."""
-    jobs = population.population(1001, api.now)
+    jobs = simulated_jobs.new_jobs(1001, api.now)
     api.jobs = jobs[1:]
     lines = list_jobs(transport, [], full=True).lines
     api.requests.clear()
@@ -220,9 +220,9 @@ def test_a_job_that_cannot_be_retrieved_fails_the_run(api: SimulatedApi, transpo
     api.jobs = jobs
     before = list_jobs(transport, [], full=True).lines
     wrong = [
-        (faults.status(403, "No."), "status 403: No"),
-        (faults.body(payload(5)), "the answer is another job"),
-        (faults.body(jobs[150] | {"status": None}), r"\.status must be"),
+        (api_faults.status(403, "No."), "status 403: No"),
+        (api_faults.body(payload(5)), "the answer is another job"),
+        (api_faults.body(jobs[150] | {"status": None}), r"\.status must be"),
     ]
     for answer, message in wrong:
         api.faults = [Fault(jobs[150]["id"], answer)]
@@ -235,7 +235,7 @@ def test_a_job_that_cannot_be_retrieved_fails_the_run(api: SimulatedApi, transpo
 
 @pytest.fixture
 def running(deployment: Deployment) -> Deployment:
-    deployment.api.jobs = population.population(401, deployment.api.now)[1:]
+    deployment.api.jobs = simulated_jobs.new_jobs(401, deployment.api.now)[1:]
     deployment.put_simulated_secret()
     assert deployment.run()["full_listing"]
     deployment.api.requests.clear()

@@ -12,7 +12,7 @@ from snapshot.listing import list_jobs
 from snapshot.transport import Transport
 
 from tests.samples import payload
-from tests.sandbox import faults, population
+from tests.sandbox import api_faults, simulated_jobs
 from tests.sandbox.api import Fault, SimulatedApi
 
 JOBS = "/fine_tuning/jobs"
@@ -54,8 +54,8 @@ def test_another_order_becomes_newest_first(api: SimulatedApi, transport: Transp
 def test_of_a_job_listed_twice_the_last_counts(api: SimulatedApi, transport: Transport) -> None:
     first, second = [payload(2, status="running"), payload(1)], [payload(2, status="failed"), payload(0)]
     api.faults = [
-        Fault(JOBS, faults.body({"data": first, "has_more": True})),
-        Fault(JOBS, faults.body({"data": second, "has_more": False})),
+        Fault(JOBS, api_faults.body({"data": first, "has_more": True})),
+        Fault(JOBS, api_faults.body({"data": second, "has_more": False})),
     ]
     assert [(int(job.id[6:]), job.status) for job in listed(transport)] == [
         (2, "failed"),
@@ -76,8 +76,8 @@ def test_an_active_job_has_its_newest_event_s_time(api: SimulatedApi, transport:
 
 
 def test_events_are_asked_for_the_newest_jobs_only(api: SimulatedApi, transport: Transport) -> None:
-    chance = population.random.Random(1)
-    api.jobs = [population.new_job(chance, int(api.now) - 1000 - age, "succeeded", hours=9) for age in range(120)]
+    chance = simulated_jobs.random.Random(1)
+    api.jobs = [simulated_jobs.new_job(chance, int(api.now) - 1000 - age, "succeeded", hours=9) for age in range(120)]
     jobs = listed(transport)
     assert calls(api, r"/events\?limit=1$") == MAX_EVENT_CALLS
     assert all(job.updated_at > job.created_at for job in jobs[:MAX_EVENT_CALLS])
@@ -88,7 +88,7 @@ def test_failing_events_leave_the_time_known_before(
     api: SimulatedApi, transport: Transport, caplog: pytest.LogCaptureFixture
 ) -> None:
     api.jobs = [payload(3, status="running", finished_at=None), payload(2, status="queued", finished_at=None)]
-    api.faults = [Fault("/events", faults.status(403, "No events for you."), times=99)]
+    api.faults = [Fault("/events", api_faults.status(403, "No events for you."), times=99)]
     before = [table.to_line(Job("c", "2025-10-10T00:00:00.000Z", "queued", "m", api.jobs[0]["id"], *[""] * 7))]
     with caplog.at_level(logging.WARNING):
         known, unknown = listed(transport, before)
@@ -141,10 +141,10 @@ def test_a_fine_tuned_model_ends_with_itself_or_its_base(
 @pytest.mark.parametrize(
     "answer",
     [
-        faults.status(403, "Missing scopes: api.model.read"),
-        faults.body({"data": [{"id": BASE}]}),
-        faults.body({"data": [{"id": BASE, "shutdown_date": "soon"}]}),
-        faults.body({"data": []}),
+        api_faults.status(403, "Missing scopes: api.model.read"),
+        api_faults.body({"data": [{"id": BASE}]}),
+        api_faults.body({"data": [{"id": BASE, "shutdown_date": "soon"}]}),
+        api_faults.body({"data": []}),
     ],
 )
 def test_dates_that_are_not_told_stay(answer: Any, api: SimulatedApi, transport: Transport) -> None:

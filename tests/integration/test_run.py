@@ -11,7 +11,7 @@ from snapshot.errors import ApiError, EventError, SecretError, SnapshotError
 
 from tests.integration.deployment import Deployment
 from tests.samples import ORIGINAL_COLUMNS, ORIGINAL_JOBS, at
-from tests.sandbox import faults
+from tests.sandbox import api_faults
 from tests.sandbox.api import Fault, SimulatedApi
 
 JOBS = "/fine_tuning/jobs"
@@ -120,7 +120,7 @@ def test_a_newer_run_s_latest_is_left_alone(deployment: Deployment) -> None:
         deployment.s3.put_object(
             Bucket=deployment.bucket, Key="latest/default.tsv", Body=b"newer", Metadata={"snapshot-time": newer}
         )
-        return await faults.status(500)(request)
+        return await api_faults.status(500)(request)
 
     deployment.api.faults = [Fault(JOBS, overtaken)]
     assert deployment.run(time=at(minutes=1))["skipped"]
@@ -136,7 +136,7 @@ def test_an_older_run_s_latest_is_replaced(deployment: Deployment) -> None:
         deployment.s3.put_object(
             Bucket=deployment.bucket, Key="latest/default.tsv", Body=b"older", Metadata={"snapshot-time": at(minutes=5)}
         )
-        return await faults.status(500)(request)
+        return await api_faults.status(500)(request)
 
     deployment.api.faults = [Fault(JOBS, overtaken)]
     deployment.run(time=at(minutes=1))
@@ -221,7 +221,7 @@ def test_a_wrong_key(deployment: Deployment) -> None:
 
 def test_what_is_told_can_be_logged(deployment: Deployment) -> None:
     deployment.put_simulated_secret()
-    deployment.api.faults = [Fault(JOBS, faults.body(b'{"error":{"message":"bad \\ud800 name"}}', 400))]
+    deployment.api.faults = [Fault(JOBS, api_faults.body(b'{"error":{"message":"bad \\ud800 name"}}', 400))]
     assert_fails(deployment, ApiError, r"status 400: bad \? name")
 
 

@@ -15,7 +15,7 @@ from snapshot.errors import SnapshotError
 
 from tests.integration.deployment import Deployment
 from tests.samples import at, payload
-from tests.sandbox import faults
+from tests.sandbox import api_faults
 from tests.sandbox.api import Fault
 from tests.sandbox.queues import Queue
 
@@ -30,12 +30,12 @@ KEYS = {
 
 async def echo(request: web.Request) -> web.StreamResponse:
     """All that was sent, in a message, as careless gateways answer."""
-    return await faults.status(400, f"Cannot forward: {dict(request.headers)}")(request)
+    return await api_faults.status(400, f"Cannot forward: {dict(request.headers)}")(request)
 
 
 async def echo_as_text(request: web.Request) -> web.StreamResponse:
     content = f"{'x' * 50} {request.headers['Authorization']}"
-    return await faults.body(content, 403, "text/plain")(request)
+    return await api_faults.body(content, 403, "text/plain")(request)
 
 
 async def echo_in_disguise(request: web.Request) -> web.StreamResponse:
@@ -43,7 +43,7 @@ async def echo_in_disguise(request: web.Request) -> web.StreamResponse:
     key = request.headers["Authorization"].removeprefix("Bearer ")
     forms = (quote(key, safe=""), html.escape(key), base64.b64encode(key.encode()).decode(), key.upper())
     short = f"{key[:16]}...{key[-4:]}"
-    response = await faults.status(400, " ".join((*forms, short, json.dumps(json.dumps(key)))))(request)
+    response = await api_faults.status(400, " ".join((*forms, short, json.dumps(json.dumps(key)))))(request)
     response.headers["x-request-id"] = request.headers["Authorization"]
     return response
 
@@ -92,7 +92,7 @@ SITUATIONS = {
     "headers in a text": fails(echo_as_text),
     "headers in disguise": fails(echo_in_disguise),
     "in jobs": echoes_in_jobs,
-    "connection cut": fails(faults.reset),
+    "connection cut": fails(api_faults.reset),
     "in warnings": has_no_permission_for_models,
 }
 

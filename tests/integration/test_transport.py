@@ -14,7 +14,7 @@ from snapshot.credentials import Credentials
 from snapshot.errors import ApiError, OutOfTimeError
 from snapshot.transport import Transport
 
-from tests.sandbox import faults
+from tests.sandbox import api_faults
 from tests.sandbox.api import Fault, SimulatedApi
 
 JOBS = "/fine_tuning/jobs"
@@ -39,14 +39,14 @@ def test_retry_after_is_obeyed(
     wish: str | Callable[[int], str] | None, least: float, most: float, api: SimulatedApi, transport: Transport
 ) -> None:
     wish = wish(2) if callable(wish) else wish
-    api.faults = [Fault(JOBS, faults.status(429, Retry_After=wish) if wish else faults.status(429))]
+    api.faults = [Fault(JOBS, api_faults.status(429, Retry_After=wish) if wish else api_faults.status(429))]
     started = time.monotonic()
     transport.get(JOBS)
     assert least <= time.monotonic() - started <= most
 
 
 def test_a_wait_beyond_the_deadline_is_not_begun(api: SimulatedApi) -> None:
-    api.faults = [Fault(JOBS, faults.status(429, "Slow down.", Retry_After="3600"))]
+    api.faults = [Fault(JOBS, api_faults.status(429, "Slow down.", Retry_After="3600"))]
     started = time.monotonic()
     with (
         Transport(Credentials(api.key, api.base_url), started + 5) as transport,
@@ -57,7 +57,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(api: SimulatedApi) -> None:
 
 
 def test_an_answer_that_never_ends_is_given_up_at_the_deadline(api: SimulatedApi) -> None:
-    api.faults = [Fault(JOBS, faults.stalled)]
+    api.faults = [Fault(JOBS, api_faults.stalled)]
     started = time.monotonic()
     with (
         Transport(Credentials(api.key, api.base_url), started + 1) as transport,
@@ -68,7 +68,7 @@ def test_an_answer_that_never_ends_is_given_up_at_the_deadline(api: SimulatedApi
 
 
 def test_attempts_end(api: SimulatedApi, transport: Transport) -> None:
-    api.faults = [Fault(JOBS, faults.status(503, "Overloaded."), times=2)]
+    api.faults = [Fault(JOBS, api_faults.status(503, "Overloaded."), times=2)]
     with pytest.raises(ApiError, match=r"status 503: Overloaded\. Given up after 2 attempts") as caught:
         transport.get(JOBS, attempts=2)
     assert caught.value.status == 503
@@ -86,7 +86,7 @@ def test_nobody_listens(api: SimulatedApi) -> None:
 
 @pytest.mark.parametrize("echo", ["{key}", "sk-simul********cdef", "{key}.", "'{key}'"])
 def test_an_echoed_key_is_not_shown(echo: str, api: SimulatedApi, transport: Transport) -> None:
-    api.faults = [Fault(JOBS, faults.status(400, f"Incorrect key: {echo.format(key=api.key)} found"))]
+    api.faults = [Fault(JOBS, api_faults.status(400, f"Incorrect key: {echo.format(key=api.key)} found"))]
     with pytest.raises(ApiError, match=r"Incorrect key: \S*\[redacted\]\S* found") as caught:
         transport.get(JOBS)
     assert "sk-" not in str(caught.value)
@@ -98,7 +98,7 @@ def test_an_echoed_key_is_not_shown(echo: str, api: SimulatedApi, transport: Tra
 def test_a_key_is_not_shown_where_a_text_is_cut(status: int, padding: str, api: SimulatedApi) -> None:
     api.key = "azure" + "0123456789abcdef" * 60
     text = (padding + api.key + " ") * 5
-    api.faults = [Fault(JOBS, faults.body(text, status, "text/plain"), times=2)]
+    api.faults = [Fault(JOBS, api_faults.body(text, status, "text/plain"), times=2)]
     with (
         Transport(Credentials(api.key, api.base_url), time.monotonic() + 60) as transport,
         pytest.raises(ApiError) as caught,
@@ -109,7 +109,7 @@ def test_a_key_is_not_shown_where_a_text_is_cut(status: int, padding: str, api: 
 
 
 def test_a_very_long_message_is_told_soon(api: SimulatedApi, transport: Transport) -> None:
-    api.faults = [Fault(JOBS, faults.status(400, "x" * 5_000_000))]
+    api.faults = [Fault(JOBS, api_faults.status(400, "x" * 5_000_000))]
     started = time.monotonic()
     with pytest.raises(ApiError, match=r"status 400: x{400}…$"):
         transport.get(JOBS)
@@ -125,7 +125,7 @@ def test_headers(api: SimulatedApi, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
     async def answer(request: web.Request) -> web.StreamResponse:
         seen.update(request.headers)
-        return await faults.body({"data": []})(request)
+        return await api_faults.body({"data": []})(request)
 
     api.faults = [Fault(JOBS, answer)]
     with Transport(Credentials(api.key, api.base_url, "org-1", "proj-1"), time.monotonic() + 60) as transport:

@@ -16,8 +16,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from tests.sandbox import population
-from tests.sandbox.population import SimulatedJob
+from tests.sandbox import simulated_jobs
+from tests.sandbox.simulated_jobs import SimulatedJob
 
 LARGEST_PAGE = 100
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -52,7 +52,9 @@ class SimulatedApi:
         self.latency = 0.0  # seconds before each answer
         self.largest_page = LARGEST_PAGE
         self.tells_has_more = True
-        self.announced: dict[str, str | None] = {}  # ends of models (YYYY-MM-DD) beside those of population.BASE_MODELS
+        self.announced: dict[
+            str, str | None
+        ] = {}  # ends of models (YYYY-MM-DD) beside those of simulated_jobs.BASE_MODELS
         self.faults: list[Fault] = []
         self.requests: list[str] = []  # paths with their queries, in order
         self._started = time.time()
@@ -60,7 +62,7 @@ class SimulatedApi:
         self._request_ids = itertools.count(1)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self.jobs = population.population(250, self._started) if jobs is None else jobs
+        self.jobs = simulated_jobs.new_jobs(250, self._started) if jobs is None else jobs
 
     @property
     def jobs(self) -> list[Any]:
@@ -167,7 +169,7 @@ class SimulatedApi:
         now = self.now
         tuned = (_fine_tuned_model(job, now) for job in self._jobs)
         today = datetime.fromtimestamp(self._started, UTC).date()
-        return _json(population.models(filter(None, tuned), today, self.announced))
+        return _json(simulated_jobs.models(filter(None, tuned), today, self.announced))
 
     def _window(self, request: web.Request, positions: dict[str, int], default: int) -> slice | None:
         after = request.query.get("after")
@@ -224,7 +226,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one")
     options = parser.parse_args()
-    with SimulatedApi(population.population(options.jobs, time.time()), port=options.port) as api:
+    with SimulatedApi(simulated_jobs.new_jobs(options.jobs, time.time()), port=options.port) as api:
         api.latency = options.latency
         print(api.base_url, api.key, flush=True)
         threading.Event().wait()

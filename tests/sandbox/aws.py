@@ -38,7 +38,7 @@ class EmbeddedAws:
         with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("wb") as log:
             self.port = listener.getsockname()[1]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.sandbox.server", str(listener.fileno()), str(self._clock)],
+                [sys.executable, "-m", "tests.sandbox.ministack.server", str(listener.fileno()), str(self._clock)],
                 cwd=ROOT,
                 env=self._server_environment(folder),
                 pass_fds=[listener.fileno()],

@@ -17,9 +17,9 @@ from snapshot.errors import SnapshotError
 
 from tests.integration import crash
 from tests.integration.deployment import Deployment
-from tests.sandbox import faults
+from tests.sandbox import api_faults
 from tests.sandbox.api import Answer, Fault
-from tests.sandbox.flaky import AwsFault, FlakyAws
+from tests.sandbox.aws_faults import AwsFault, FlakyAws
 from tests.sandbox.queues import Queue
 from tests.soak.account import Account
 
@@ -36,12 +36,12 @@ AWS_FAULTS = (
 FULL_EVERY = 96
 API_PATHS = ("/fine_tuning/jobs", "/events", "/models", "/fine_tuning/jobs/")
 API_ANSWERS = {
-    **{f"status {code}": faults.status(code) for code in (400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 504)},
-    "html": faults.html(),
-    "reset": faults.reset,
-    "truncated": faults.truncated,
-    "no JSON": faults.body(b'{"object":"list","data":[{"id":"\xff'),
-    "no list": faults.body({"object": "list"}),
+    **{f"status {code}": api_faults.status(code) for code in (400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 504)},
+    "html": api_faults.html(),
+    "reset": api_faults.reset,
+    "truncated": api_faults.truncated,
+    "no JSON": api_faults.body(b'{"object":"list","data":[{"id":"\xff'),
+    "no list": api_faults.body({"object": "list"}),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
-from tests.sandbox.population import SimulatedJob, new_job, population
+from tests.sandbox.simulated_jobs import SimulatedJob, new_job, new_jobs
 from tests.sandbox.stack import Stack
 
 HOUR = 3600
@@ -39,7 +39,7 @@ class Day:
         running = new_job(random.Random(5), int(now - 3 * HOUR), "succeeded", hours=9)
         special = {"default": [self.failing, running, *_odd(now)], "team-b": []}
         for seed, (source, times) in enumerate(HOURS_AGO.items()):
-            jobs = [*special[source], *population(250, now, seed)]
+            jobs = [*special[source], *new_jobs(250, now, seed)]
             self._jobs[source] = sorted(jobs, key=lambda job: job.created_at, reverse=True)
             api = self._apis[source] = self._closing.enter_context(SimulatedApi([]))
             self.stack.put_secret(source, api.secret)

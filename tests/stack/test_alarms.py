@@ -12,8 +12,8 @@ from snapshot.job import TERMINAL
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
-from tests.sandbox.population import BASE_MODELS, new_job, population
 from tests.sandbox.queues import Queue
+from tests.sandbox.simulated_jobs import BASE_MODELS, new_job, new_jobs
 from tests.sandbox.stack import InvocationError, Stack
 
 HOUR = 3600
@@ -34,7 +34,7 @@ def alarmed(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
 @pytest.fixture
 def calm(alarmed: Stack, own_api: SimulatedApi) -> Stack:
     """The stack after both sources ran, long after anything happened."""
-    own_api.jobs = [job for job in population(250, own_api.now - DAY) if job.reached(own_api.now)[-1][1] in TERMINAL]
+    own_api.jobs = [job for job in new_jobs(250, own_api.now - DAY) if job.reached(own_api.now)[-1][1] in TERMINAL]
     own_api.announced = {}
     alarmed.aws.advance(5 * DAY)
     for source in ("alpha", "team-b"):

@@ -62,7 +62,7 @@ def test_run_tells_a_refused_key_without_a_traceback(api: SimulatedApi) -> None:
 
 def test_sandbox_stops_on_ctrl_c() -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.sandbox.keep"], cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.sandbox.sandbox"], cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         too_long = threading.Timer(60, process.kill)

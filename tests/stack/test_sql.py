@@ -16,7 +16,7 @@ import sqlglot
 from snapshot.job import Job
 from sqlglot.optimizer.qualify import qualify
 
-from tests.sandbox.population import BASE_MODELS
+from tests.sandbox.simulated_jobs import BASE_MODELS
 from tests.stack.day import HOUR, HOURS_AGO, Day
 
 Row = dict[str, str | None]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sandbox.alarms import evaluate, state
+from tests.sandbox.ministack.alarms import evaluate, state
 
 RETAINED = "retained"
 DOCUMENTED = [

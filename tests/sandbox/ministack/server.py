@@ -20,7 +20,7 @@ from ministack.app import app
 from ministack.core import iam_actions, tls
 from ministack.services import athena, cloudwatch, cloudwatch_logs
 
-from tests.sandbox import alarms, resources
+from tests.sandbox.ministack import alarms, resources
 
 _TICK_SECONDS = 0.5
 

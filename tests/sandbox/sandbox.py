@@ -6,7 +6,7 @@ import time
 
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
-from tests.sandbox.population import new_job
+from tests.sandbox.simulated_jobs import new_job
 from tests.sandbox.stack import Stack
 
 _LOOK_SECONDS = 2

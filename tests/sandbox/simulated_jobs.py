@@ -137,7 +137,7 @@ def new_job(chance: random.Random, created_at: float, ends_as: str, hours: float
     )
 
 
-def population(count: int, now: float, seed: int = 7) -> list[SimulatedJob]:
+def new_jobs(count: int, now: float, seed: int = 7) -> list[SimulatedJob]:
     """`count` jobs, newest first, the newest of them at work; the same for the same arguments."""
     chance = random.Random(seed)
     jobs = []

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tests.sandbox import queues, story
+from tests.sandbox import demo_story, queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT, EmbeddedAws
 from tests.sandbox.stack import InvocationError, Stack
@@ -35,7 +35,7 @@ def main() -> int:
         api = None if secret else closing.enter_context(SimulatedApi())
         if api:
             console.print("[dim]OPENAI_API_KEY is not set: listing simulated jobs.[/]")
-            story.begin(api)
+            demo_story.begin(api)
             secret = {"api_key": api.key, "base_url": api.base_url}
         stack.put_secret("default", json.dumps(secret))
         try:
@@ -100,7 +100,7 @@ def _second_act(stack: Stack, api: SimulatedApi) -> None:
     events = queues.of_bus(stack.aws)
     console.print()
     with _step("Letting a job fail, one succeed, two begin and a shutdown be announced"):
-        story.go_on(api)
+        demo_story.go_on(api)
     with _step("Listing the jobs again"):
         summary = stack.invoke(source="default")
         time.sleep(_ALARM_SECONDS)

@@ -1,4 +1,4 @@
-"""What MiniStack's CloudFormation leaves out of resources, for tests/sandbox/server.py."""
+"""What MiniStack's CloudFormation leaves out of resources, for tests/sandbox/ministack/server.py."""
 
 import json
 from typing import Any

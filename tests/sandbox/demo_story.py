@@ -4,7 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from tests.sandbox.api import SimulatedApi
-from tests.sandbox.population import SimulatedJob, new_job
+from tests.sandbox.simulated_jobs import SimulatedJob, new_job
 
 _HOURS = 9  # longer than the story lasts
 
