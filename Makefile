@@ -161,6 +161,6 @@ $(SCANNERS): $(READY) tests/scanners/requirements.txt
 	@$(TOOLS)/uv pip install --quiet --python $(dir $@)bin/python --requirement tests/scanners/requirements.txt
 	@touch $@
 
-$(BUILT): $(READY) template.yaml $(addprefix functions/snapshot/,Makefile requirements.txt) $(wildcard functions/snapshot/*.py)
+$(BUILT): $(READY) template.yaml $(addprefix functions/snapshot/,Makefile requirements.txt) $(wildcard functions/snapshot/*.py functions/snapshot/*/*.py)
 	@echo 'Building the function ...'
 	@PYTHON=$(TOOLS)/python $(TOOLS)/sam build > .venv/build.log 2>&1 || { cat .venv/build.log; exit 1; }

@@ -1,16 +1,17 @@
-"""What happened between two tables, found as the difference of two sets of lines: only the changed ones are parsed."""
+"""What changed between two tables, found as the difference of two sets of lines: only the changed ones are parsed."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from snapshot import table
 from snapshot.job import Job, base_model
+from snapshot.table import Line
 
 REMOVED = "removed"
 
 
 class JobChange(NamedTuple):
-    """A job that came (no status before), changed its status, or went (status `removed`, the rest as last seen)."""
+    """A job that was created (no previous status), changed its status, or was removed (the rest is as last seen)."""
 
     job: Job
     status: str
@@ -18,7 +19,7 @@ class JobChange(NamedTuple):
 
 
 class ShutdownChange(NamedTuple):
-    """A base model whose announced end changed, and the fine-tuned models that end with it; empty dates are absent."""
+    """A base model whose shutdown date changed, and the fine-tuned models that end with it; empty dates are absent."""
 
     model: str
     shutdown_date: str
@@ -34,22 +35,22 @@ class Changes(NamedTuple):
 
     def counts(self) -> dict[str, int]:
         """The change metrics: name to number."""
-        came = sum(change.previous_status is None for change in self.jobs)
-        went = self._reached(REMOVED)
+        created = sum(change.previous_status is None for change in self.jobs)
+        removed = self._reached(REMOVED)
         return {
-            "JobCountChange": came + went,
-            "JobsCreated": came,
+            "JobCountChange": created + removed,
+            "JobsCreated": created,
             "JobsSucceeded": self._reached("succeeded"),
             "JobsFailed": self._reached("failed"),
             "JobsCancelled": self._reached("cancelled"),
-            "JobsRemoved": went,
+            "JobsRemoved": removed,
         }
 
     def _reached(self, status: str) -> int:
         return sum(change.status == status for change in self.jobs)
 
 
-def between(previous: Sequence[bytes], lines: Sequence[bytes]) -> Changes:
+def diff(previous: Sequence[Line], lines: Sequence[Line]) -> Changes:
     """The changes from one table's lines to another's."""
     previous, lines = _differing(previous, lines)
     before = _jobs_only_in(previous, lines)
@@ -61,7 +62,7 @@ def between(previous: Sequence[bytes], lines: Sequence[bytes]) -> Changes:
     return Changes(jobs, _shutdowns(before, now))
 
 
-def _differing(previous: Sequence[bytes], lines: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
+def _differing(previous: Sequence[Line], lines: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
     """Both without the ends that they have in common: of a long table nearly all."""
     common = 0
     for line, other in zip(reversed(previous), reversed(lines), strict=False):
@@ -71,7 +72,7 @@ def _differing(previous: Sequence[bytes], lines: Sequence[bytes]) -> tuple[Seque
     return previous[: len(previous) - common], lines[: len(lines) - common]
 
 
-def _jobs_only_in(lines: Sequence[bytes], others: Sequence[bytes]) -> dict[str, Job]:
+def _jobs_only_in(lines: Sequence[Line], others: Sequence[Line]) -> dict[str, Job]:
     known = set(others)
     return {job.id: job for job in (table.from_line(line) for line in lines if line not in known)}
 

@@ -1,8 +1,26 @@
-"""Why a run fails. A message says what to do, where something can be done; none holds a secret's value."""
+"""Why a run fails. A message says what to do, where something can be done; none holds a secret's value.
+
+SnapshotError
+├── SettingsError          the function's environment is incomplete or wrong
+├── EventError             the invocation's event is not one that the function takes
+├── SecretError            the source's secret is missing, not readable, or holds the wrong thing
+├── FieldError             a field of one job is not what the API's specification says
+└── ApiError               the fine-tuning API refused, or its response cannot be used
+    └── OutOfTimeError     the invocation's time would not suffice, for the API or for AWS
+
+What AWS refuses is a SnapshotError itself.
+"""
 
 
 class SnapshotError(Exception):
-    """A run that cannot succeed as it stands; the base of all errors below."""
+    """A run that cannot succeed as it stands. `consequence` is set by the handler, which knows what was written."""
+
+    consequence = ""
+
+    def __str__(self) -> str:
+        if not self.consequence:
+            return super().__str__()
+        return f"{super().__str__().removesuffix('.')}. {self.consequence}"
 
 
 class SettingsError(SnapshotError):
@@ -18,11 +36,16 @@ class SecretError(SnapshotError):
 
 
 class FieldError(SnapshotError):
-    """A field of one job is not what the API's specification says; the caller adds where the job stands."""
+    """The `field` (`.created_at`; empty for the whole) of a job's payload cannot be taken; `problem` says why."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"job{field} {problem}.")
+        self.field = field
+        self.problem = problem
 
 
 class ApiError(SnapshotError):
-    """The fine-tuning API refused, or answered what cannot be used. `status` is the HTTP status, None without one."""
+    """The fine-tuning API refused, or its response cannot be used. `status` is the HTTP status, None without one."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -30,4 +53,4 @@ class ApiError(SnapshotError):
 
 
 class OutOfTimeError(ApiError):
-    """The invocation's time would not suffice, for the API or for AWS; raised early enough to be told by the run."""
+    """The invocation's time would not suffice, for the API or for AWS; raised early enough to be logged."""

@@ -41,10 +41,10 @@ def parse(payload: Any) -> Job:
     `updated_at` is the payload's own or `finished_at`, empty if it has neither; `shutdown_date` is always empty here.
     """
     if not isinstance(payload, Mapping):
-        raise FieldError("is not an object")
+        raise FieldError("", "is not an object")
     job_id = _text(payload, "id", required=True)
     if job_id != payload["id"] or not job_id.isprintable() or " " in job_id:  # it goes into paths and is a key
-        raise FieldError(f".id must be printable and without white space, not {_shown(payload['id'])}")
+        raise FieldError(".id", f"must be printable and without white space, not {_shown(payload['id'])}")
     return Job(
         created_at=_time(payload, "created_at", required=True),
         updated_at=_time(payload, "updated_at") or _time(payload, "finished_at"),
@@ -88,7 +88,7 @@ def _time(payload: Mapping[str, Any], name: str, *, required: bool = False) -> s
     if not required and (value is None or value == 0):  # servers written in Go send 0 for «not yet»
         return ""
     if not is_time(value):
-        raise FieldError(f".{name} must be Unix time in seconds, not {_shown(value)}")
+        raise FieldError(f".{name}", f"must be Unix time in seconds, not {_shown(value)}")
     return format_time(value)
 
 
@@ -98,7 +98,8 @@ def _text(payload: Mapping[str, Any], name: str, *, required: bool = False, pare
         return ""
     text = clean(value) if isinstance(value, str) else None
     if text is None or (required and not text):
-        raise FieldError(f"{parent}.{name} must be a {'non-empty ' if required else ''}string, not {_shown(value)}")
+        what = "a non-empty string" if required else "a string"
+        raise FieldError(f"{parent}.{name}", f"must be {what}, not {_shown(value)}")
     return text
 
 
@@ -107,7 +108,7 @@ def _count(payload: Mapping[str, Any], name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise FieldError(f".{name} must be a whole number, not {_shown(value)}")
+        raise FieldError(f".{name}", f"must be a whole number, not {_shown(value)}")
     return str(value)
 
 
@@ -116,7 +117,7 @@ def _object(payload: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise FieldError(f".{name} must be an object, not {_shown(value)}")
+        raise FieldError(f".{name}", f"must be an object, not {_shown(value)}")
     return value
 
 
@@ -135,7 +136,7 @@ def _compact(metadata: Mapping[str, Any]) -> str:
     try:
         return clean(json.dumps(metadata, ensure_ascii=False, separators=(",", ":")))
     except RecursionError:
-        raise FieldError(".metadata is nested too deeply") from None
+        raise FieldError(".metadata", "is nested too deeply") from None
 
 
 def _shown(value: Any) -> str:

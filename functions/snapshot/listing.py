@@ -5,91 +5,120 @@ only its unfinished jobs are asked for. So the calls grow with what changed, not
 """
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from snapshot import dates, fine_tuning_api, table
+from snapshot import table
+from snapshot.api import fine_tuning
+from snapshot.api.client import Client
+from snapshot.api.fine_tuning import Page
 from snapshot.errors import ApiError, FieldError
-from snapshot.fine_tuning_api import Page
 from snapshot.job import Job, parse
-from snapshot.previous import Rows, seam_end, unfinished
+from snapshot.models import NO_MODELS, Models
+from snapshot.previous import PreviousTable
+from snapshot.table import Line
 from snapshot.telemetry import logger
-from snapshot.transport import Transport
 
 MAX_RETRIEVED = 100  # unfinished jobs below the pages read; with more of them reading on is cheaper
+MAX_EVENT_CALLS = 100  # a run
 _PROGRESS_SECONDS = 5
 
 
 class Listing(NamedTuple):
-    """The table's lines, newest job first; whether every page was read; the ids that the API lists as models."""
+    """The table's lines, newest job first; whether every page was read; what the API says of its models."""
 
-    lines: list[bytes]
+    lines: list[Line]
     full: bool
-    models: Collection[bytes]
+    models: Models
 
 
-class _Carried(NamedTuple):
-    """The part of the previous table that was not read: from where on, and where its unfinished jobs are in it."""
-
-    start: int
-    places: dict[str, int]
-    read: int  # so many jobs were read above it
-
-
-def list_jobs(transport: Transport, previous: Sequence[bytes], *, full: bool) -> Listing:
+def list_jobs(client: Client, previous: Sequence[Line], *, full: bool) -> Listing:
     """Every job that the API gives, with what the lines of the `previous` table know beyond it; raises ApiError.
 
     With `full` every page is read, whatever the previous table says.
     """
-    lines, is_full = _lines(transport, previous, full=full)
-    models = dates.fill_shutdown_dates(transport, lines)
-    return Listing(lines, is_full, models)
-
-
-def _lines(transport: Transport, previous: Sequence[bytes], *, full: bool) -> tuple[list[bytes], bool]:
-    fresh = dates.FreshLines(Rows(previous))
-    carried = _read(transport, fresh, previous, full=full)
-    fresh.fill_updated_at(transport)
-    lines = list(fresh.lines.values())
-    if carried is None:
+    before = PreviousTable(previous)
+    read, retrieved, start = _read(client, before, full=full)
+    _fill_updated_at(client, before, read, retrieved)
+    lines = list(read.values())
+    if start is None:
         table.newest_first(lines)
     else:
-        below = list(previous[carried.start :])
-        for job_id, place in carried.places.items():
-            below[place] = fresh.lines[job_id]
-        lines[carried.read :] = below  # the jobs retrieved one by one are in it, in their places
-    return lines, carried is None
+        lines += (retrieved.get(table.job_id(line), line) for line in previous[start:])
+    models = _models(client, lines)
+    return Listing(models.filled_into(lines), start is None, models)
 
 
-def _read(transport: Transport, fresh: dates.FreshLines, previous: Sequence[bytes], *, full: bool) -> _Carried | None:
-    """Read pages, and retrieve what is unfinished below them; None if every page had to be read."""
+class _Read(NamedTuple):
+    """Lines by id, from pages and one by one; where the lines to carry over begin, None if every page was read."""
+
+    listed: dict[str, Line]
+    retrieved: dict[str, Line]
+    start: int | None
+
+
+def _read(client: Client, before: PreviousTable, *, full: bool) -> _Read:
+    """Read pages, and retrieve what is unfinished below them."""
+    read: dict[str, Line] = {}
     last_created_at = ""
-    for page in _with_progress(fine_tuning_api.pages(transport, fresh.lines)):
+    for page in _with_progress(fine_tuning.pages(client)):
         jobs = [_parsed(payload, page.label, index) for index, payload in enumerate(page.jobs)]
-        for job in jobs:
-            fresh.keep(job)  # of a job listed twice the last one counts
+        read.update((job.id, before.merged(job)) for job in jobs)  # of a job listed twice the last one counts
         full = full or page.is_last or not _is_newest_first(jobs, last_created_at)
         last_created_at = jobs[-1].created_at
-        carried = None if full else _below(previous, jobs, fresh.lines)
-        if carried is None:
+        start = None if full else before.overlap_end(jobs)
+        unfinished = None if start is None else before.unfinished(start, read)
+        if unfinished is None or len(unfinished) > MAX_RETRIEVED:
             continue
-        retrieved = fine_tuning_api.retrieve(transport, list(carried.places))
-        if retrieved is None:  # a job is gone; where one is, others may be
+        replies = fine_tuning.retrieve(client, unfinished)
+        if replies is None:  # a job is gone; where one is, others may be
             full = True
             continue
-        for label, payload in retrieved:
-            fresh.keep(_parsed(payload, label))
-        return carried
-    return None
+        retrieved = (_parsed(payload, label) for label, payload in replies)
+        return _Read(read, {job.id: before.merged(job) for job in retrieved}, start)
+    return _Read(read, {}, None)
 
 
-def _below(previous: Sequence[bytes], page: Sequence[Job], read: Collection[str]) -> _Carried | None:
-    start = seam_end(previous, page)
-    places = None if start is None else unfinished(previous[start:], read)
-    if start is None or places is None or len(places) > MAX_RETRIEVED:
-        return None
-    return _Carried(start, places, len(read))
+def _fill_updated_at(client: Client, before: PreviousTable, *tables: dict[str, Line]) -> None:
+    """Give jobs without `updated_at` the time of their newest event, or the one known before, or their creation."""
+    undated = [
+        (table.from_line(line), lines)
+        for lines in tables
+        for line in lines.values()
+        if not table.field(line, table.UPDATED_AT)
+    ]
+    undated.sort(key=lambda found: found[0].created_at, reverse=True)
+    asked = [job.id for job, _ in undated[:MAX_EVENT_CALLS]]
+    times = fine_tuning.newest_event_times(client, asked) if asked else {}
+    failures = [outcome for outcome in times.values() if isinstance(outcome, ApiError)]
+    if failures:
+        logger.warning(
+            "The newest event of some jobs cannot be read; their updated_at stays",
+            extra={"jobs": len(failures), "cause": str(failures[0])},
+        )
+    for job, lines in undated:
+        outcome = times.get(job.id)
+        known = before.find(job)
+        known_time = table.from_line(known).updated_at if known else ""
+        updated_at = (outcome if isinstance(outcome, str) else "") or known_time or job.created_at
+        lines[job.id] = table.to_line(job._replace(updated_at=updated_at))
+
+
+def _models(client: Client, lines: Sequence[Line]) -> Models:
+    """What the API says of its models; nothing if no job has made one, or if it cannot be read."""
+    if not any(table.field(line, table.FINE_TUNED_MODEL) for line in lines):
+        return NO_MODELS
+    try:
+        models = fine_tuning.models(client)
+    except ApiError as error:
+        logger.warning(
+            "The models' shutdown dates cannot be read; the last known ones stay", extra={"cause": str(error)}
+        )
+        return NO_MODELS
+    if not models.tell_dates:
+        logger.warning("The API's models have no shutdown_date; the last known ones stay")
+    return models
 
 
 def _is_newest_first(jobs: Sequence[Job], last_created_at: str) -> bool:
@@ -111,4 +140,4 @@ def _parsed(payload: Any, label: str, index: int | None = None) -> Job:
         return parse(payload)
     except FieldError as error:
         place = "" if index is None else f"data[{index}]"
-        raise ApiError(f"{label}: {place}{error}. Nothing was written.") from None
+        raise ApiError(f"{label}: {place}{error.field} {error.problem}.") from None

@@ -1,28 +1,29 @@
 """The previous table, for a listing that reads only what may have changed since."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 
 from snapshot import table
 from snapshot.job import TERMINAL, Job
+from snapshot.table import Line
 
-# So many jobs at a page's end that are all as they were show that the pages below need not be read.
-SEAM = 20
+# If a page ends with this many unchanged consecutive jobs, older pages are skipped.
+OVERLAP = 20
 
 
-class Rows:
-    """The rows of a table, newest first, found by id; indexed no further down than asked for."""
+class PreviousTable:
+    """The lines of a table, newest first, found by id; indexed no further down than asked for."""
 
-    def __init__(self, lines: Sequence[bytes]) -> None:
-        self._lines = lines
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.lines = lines
         self._indexed = 0
-        self._by_id: dict[str, bytes] = {}
+        self._by_id: dict[str, Line] = {}
 
-    def find(self, job: Job) -> bytes | None:
+    def find(self, job: Job) -> Line | None:
         """The line of a job, if the table has one."""
-        while self._indexed < len(self._lines):
-            line = self._lines[self._indexed]
+        while self._indexed < len(self.lines):
+            line = self.lines[self._indexed]
             # Older than the job, so it cannot be further down. (Only another version's table lacks the time.)
             if "" < table.created_at(line) < job.created_at:
                 break
@@ -30,42 +31,64 @@ class Rows:
             self._indexed += 1
         return self._by_id.get(job.id)
 
+    def merged(self, job: Job) -> Line:
+        """The line of a job as the API gives it now, with what only this table knows."""
+        before = self.find(job)
+        if not before:
+            return table.to_line(job)
+        line = table.to_line(_with_what_was_known(job, table.from_line(before)))
+        return before if before == line else line  # the same object: so a long table is not held twice
 
-def seam_end(lines: Sequence[bytes], page: Sequence[Job]) -> int | None:
-    """The position in a table below which nothing is new, if the end of a page tells: else None.
+    def overlap_end(self, page: Sequence[Job]) -> int | None:
+        """The position below which nothing is new, if the end of a page shows it: else None.
 
-    It tells if its last jobs stand in the table as they are now, one after another. They have to be older than the
-    table's newest job: one of the same second as that may have come since and stand below it.
-    """
-    seam = page[-SEAM:]
-    if not lines or not seam or seam[-1].created_at >= table.created_at(lines[0]):
-        return None
-    try:
-        start = bisect_left(lines, -_seconds(seam[0].created_at), key=lambda line: -_seconds(table.created_at(line)))
-    except ValueError:  # somebody has edited the table
-        return None
-    while start < len(lines) and table.job_id(lines[start]) != seam[0].id:
-        if table.created_at(lines[start]) != seam[0].created_at:
+        It shows it if its last jobs stand in the table as they are now, one after another. They have to be older than
+        the table's newest job: one of the same second as that may have been created since and stand below it.
+        """
+        overlap = page[-OVERLAP:]
+        if not self.lines or not overlap or overlap[-1].created_at >= table.created_at(self.lines[0]):
             return None
-        start += 1
-    end = start + len(seam)
-    same = [(table.job_id(line), table.status(line)) for line in lines[start:end]] == [
-        (job.id, job.status) for job in seam
-    ]
-    return end if same else None
-
-
-def unfinished(lines: Sequence[bytes], read: Collection[str]) -> dict[str, int] | None:
-    """Ids and positions of the jobs in `lines` that may change yet; None if one of the jobs already `read` is there."""
-    found = {}
-    for position, line in enumerate(lines):
-        job_id = table.job_id(line)
-        if job_id in read:
+        try:
+            start = bisect_left(
+                self.lines, -_seconds(overlap[0].created_at), key=lambda line: -_seconds(table.created_at(line))
+            )
+        except ValueError:  # somebody has edited the table
             return None
-        if table.status(line) not in TERMINAL:
-            found[job_id] = position
-    return found
+        while start < len(self.lines) and table.job_id(self.lines[start]) != overlap[0].id:
+            if table.created_at(self.lines[start]) != overlap[0].created_at:
+                return None
+            start += 1
+        end = start + len(overlap)
+        same = [(table.job_id(line), table.status(line)) for line in self.lines[start:end]] == [
+            (job.id, job.status) for job in overlap
+        ]
+        return end if same else None
+
+    def unfinished(self, start: int, read: Container[str]) -> list[str] | None:
+        """Ids of the jobs from a position on that may still change; None if one of those already `read` is there."""
+        found = []
+        for line in self.lines[start:]:
+            job_id = table.job_id(line)
+            if job_id in read:
+                return None
+            if table.status(line) not in TERMINAL:
+                found.append(job_id)
+        return found
 
 
 def _seconds(created_at: str) -> float:
     return datetime.fromisoformat(created_at).timestamp()
+
+
+def _with_what_was_known(job: Job, before: Job) -> Job:
+    if job.fine_tuned_model == before.fine_tuned_model:
+        job = job._replace(shutdown_date=before.shutdown_date)
+    # A time that equals created_at was only a stand-in.
+    if (
+        not job.updated_at
+        and job.status in TERMINAL
+        and job.status == before.status
+        and before.updated_at > job.created_at
+    ):
+        job = job._replace(updated_at=before.updated_at)
+    return job

@@ -1,44 +1,75 @@
-"""The table as TSV: a header and one line per job, newest job first. It travels as `list[bytes]`, a line each."""
+"""The table as TSV: a header and one line per job, newest job first.
+
+It travels as `list[Line]`; a line is taken apart in this module only.
+"""
 
 from collections.abc import Sequence
+from typing import NewType
 
 from snapshot.job import Job
 
-_ID, _STATUS = Job._fields.index("id"), Job._fields.index("status")
+# A job's line without its line feed.
+Line = NewType("Line", bytes)
+
+CREATED_AT, UPDATED_AT, STATUS, MODEL, ID, FINE_TUNED_MODEL, SHUTDOWN_DATE = map(
+    Job._fields.index, ("created_at", "updated_at", "status", "model", "id", "fine_tuned_model", "shutdown_date")
+)
 HEADER = "\t".join(Job._fields).encode()
 
 
-def to_line(job: Job) -> bytes:
-    """A job's line, without its line feed; lone surrogates, which UTF-8 cannot hold, become `?`."""
-    return "\t".join(job).encode("utf-8", "replace")
+def to_line(job: Job) -> Line:
+    """A job's line; lone surrogates, which UTF-8 cannot hold, become `?`."""
+    return Line("\t".join(job).encode("utf-8", "replace"))
 
 
-def from_line(line: bytes) -> Job:
+def from_line(line: Line) -> Job:
     """The job in a line that `to_line` made."""
     return Job(*line.decode().split("\t"))
 
 
-def job_id(line: bytes) -> str:
-    """The id in a line, without a look at the rest."""
-    return line.split(b"\t", _ID + 1)[_ID].decode()
+def field(line: Line, column: int) -> bytes:
+    """One field of a line, without a look at what follows it."""
+    return line.split(b"\t", column + 1)[column]
 
 
-def status(line: bytes) -> str:
+def head(line: Line) -> list[bytes]:
+    """The fields of a line up to `shutdown_date`, then the rest as it is."""
+    return line.split(b"\t", SHUTDOWN_DATE + 1)
+
+
+def with_shutdown_date(line: Line, shutdown_date: bytes) -> Line:
+    """A line with another `shutdown_date`."""
+    fields = head(line)
+    fields[SHUTDOWN_DATE] = shutdown_date
+    return Line(b"\t".join(fields))
+
+
+def job_id(line: Line) -> str:
+    """The id in a line."""
+    return field(line, ID).decode()
+
+
+def status(line: Line) -> str:
     """The status in a line."""
-    return line.split(b"\t", _STATUS + 1)[_STATUS].decode()
+    return field(line, STATUS).decode()
 
 
-def created_at(line: bytes) -> str:
-    """The time in a line by which lines are ordered, the first column; empty in another version's table without it."""
-    return line[: line.index(b"\t")].decode()
+def created_at(line: Line) -> str:
+    """The time in a line by which lines are ordered; empty in another version's table without it."""
+    return field(line, CREATED_AT).decode()
 
 
-def to_body(lines: Sequence[bytes]) -> bytes:
+def newest_first(lines: list[Line]) -> None:
+    """Sort in place by `created_at`; jobs of one time stay in the order they are in."""
+    lines.sort(key=created_at, reverse=True)
+
+
+def to_body(lines: Sequence[Line]) -> bytes:
     """The whole file."""
     return b"\n".join([HEADER, *lines, b""])
 
 
-def from_body(body: bytes) -> list[bytes]:
+def from_body(body: bytes) -> list[Line]:
     """The lines of a file that this or another version of the program wrote, in this version's columns.
 
     Columns are found by the header's names. Raises ValueError without `id` or `status`, or if a line does not fit.
@@ -53,15 +84,10 @@ def from_body(body: bytes) -> list[bytes]:
     if any(line.decode().count("\t") != len(columns) - 1 for line in lines):
         raise ValueError("a line has more or fewer fields than the header")
     if header == HEADER:
-        return lines
+        return [*map(Line, lines)]
     return [_in_these_columns(line, columns) for line in lines]
 
 
-def _in_these_columns(line: bytes, columns: Sequence[str]) -> bytes:
+def _in_these_columns(line: bytes, columns: Sequence[str]) -> Line:
     fields = dict(zip(columns, line.decode().split("\t"), strict=True))
     return to_line(Job(*(fields.get(column, "") for column in Job._fields)))
-
-
-def newest_first(lines: list[bytes]) -> None:
-    """Sort in place by `created_at`, the first column; jobs of one time stay in the order they are in."""
-    lines.sort(key=created_at, reverse=True)

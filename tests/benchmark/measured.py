@@ -57,11 +57,11 @@ def floor(base_url: str, key: str) -> Callable[[], int]:
 
 def ours(full: bool) -> Callable[[], int]:
     """The whole handler: secret, listing, table, uploads, metrics. Its environment is that of Lambda."""
-    from snapshot import credentials, store  # noqa: PLC0415
+    from snapshot import aws  # noqa: PLC0415
     from snapshot.app import lambda_handler  # noqa: PLC0415
 
-    store._s3()
-    credentials._secrets()
+    aws.s3_client()
+    aws.secrets_client()
     return lambda: int(lambda_handler({"full": full}, CONTEXT)["job_count"])
 
 

@@ -1,15 +1,15 @@
 """A deployment for each test, and what may stand around it."""
 
 import logging
-import time
 import uuid
 from collections.abc import Iterator
 
 import pytest
-from snapshot import credentials, events, store
+from snapshot.api.client import Client
+from snapshot.aws import events_client, s3_client, secrets_client
 from snapshot.credentials import Credentials
+from snapshot.deadline import Deadline
 from snapshot.telemetry import logger
-from snapshot.transport import Transport
 
 from tests.integration.deployment import Deployment
 from tests.sandbox import queues
@@ -59,7 +59,7 @@ def flaky(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[FlakyAws]:
     """A server between the deployment and AWS, which spoils calls when told to."""
-    clients = (store._s3, events._events, credentials._secrets)
+    clients = (s3_client, events_client, secrets_client)
     with FlakyAws(aws) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
         for client in clients:
@@ -70,6 +70,6 @@ def flaky(
 
 
 @pytest.fixture
-def transport(api: SimulatedApi) -> Iterator[Transport]:
-    with Transport(Credentials(api.key, api.base_url), time.monotonic() + 60) as transport:
-        yield transport
+def client(api: SimulatedApi) -> Iterator[Client]:
+    with Client(Credentials(api.key, api.base_url), Deadline.after(60)) as client:
+        yield client

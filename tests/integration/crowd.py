@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any
 
-from snapshot import credentials, events, store
+from snapshot import aws
 from snapshot.app import lambda_handler
 
 from tests.integration.deployment import Context
@@ -28,7 +28,7 @@ def run(event: dict[str, Any], results: int) -> None:
 def main() -> None:
     """Fork a process for each line: so they share what was imported, and begin in the same instant."""
     # Clients that have not connected yet; making them takes longer than a run.
-    store._s3(), credentials._secrets(), events._events()
+    aws.s3_client(), aws.secrets_client(), aws.events_client()
     runs = [json.loads(line) for line in sys.stdin]
     results = os.dup(sys.stdout.fileno())
     start = time.monotonic()

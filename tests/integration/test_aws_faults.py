@@ -1,14 +1,16 @@
 """Every fault of AWS at every call of a run: it recovers, or it fails in time and the next run makes all good."""
 
+import json
 import time
 from collections import Counter
 
 import pytest
-from snapshot import credentials
-from snapshot.errors import OutOfTimeError, SnapshotError
+from snapshot.errors import ApiError, OutOfTimeError, SnapshotError
 
 from tests.integration.deployment import Deployment
 from tests.samples import at, payload
+from tests.sandbox import api_faults
+from tests.sandbox.api import Fault
 from tests.sandbox.aws_faults import AwsFault, FlakyAws
 from tests.sandbox.queues import Queue
 
@@ -34,7 +36,6 @@ def something_to_tell(deployment: Deployment, bus: Queue, flaky: FlakyAws) -> No
     api.jobs = [payload(number, status="running", finished_at=None) for number in range(5, 0, -1)]
     deployment.run(time=at(minutes=1))
     api.jobs = [payload(9, status="queued"), *(job | {"status": "failed"} for job in api.jobs[:3]), api.jobs[3]]
-    credentials._secrets.cache_clear()
     assert (bus.receive(), flaky.hits) == ([], 0)
 
 
@@ -68,7 +69,6 @@ def test_what_lasts_is_named_and_made_good(
         assert deployment.objects()["latest/default.tsv"] == before["latest/default.tsv"]
     assert (deployment.output == output) == (CALLS[call] != "latest, written")  # metrics only when all else is done
     flaky.set(None)
-    credentials._secrets.cache_clear()
     deployment.run()
     assert_all_is_told(deployment, bus)
 
@@ -84,15 +84,30 @@ def test_a_condition_that_stays_refused_is_told(deployment: Deployment, flaky: F
     flaky.set(
         AwsFault("409 ConditionalRequestConflict", CALLS.index("latest, written"), times=99, only="PUT .*/latest/")
     )
-    with pytest.raises(SnapshotError, match=r"keep replacing its latest snapshot\. The next run goes on"):
+    with pytest.raises(SnapshotError, match=r"keep replacing its latest snapshot\. Written before that"):
         deployment.run()
+
+
+def test_an_error_after_the_output_says_what_was_written(deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
+    """Another run replaces `latest` at the last moment, and the listing that follows fails."""
+    flaky.set(AwsFault("409 ConditionalRequestConflict", CALLS.index("latest, written"), times=1))
+    deployment.api.faults = [Fault("/fine_tuning/jobs", api_faults.status(400, "No."), skip=1)]
+    with pytest.raises(ApiError, match=r"status 400: No\. Written .*: the dated snapshot, all events, the metrics"):
+        deployment.run()
+    (error,) = (line for line in deployment.logged() if line["level"] == "ERROR")
+    assert "othing was written" not in json.dumps(error)
+    flaky.set(None)
+    deployment.run()
+    assert_all_is_told(deployment, bus)
 
 
 @pytest.mark.parametrize("call", EVERY_CALL[:2])  # the others hang when a minute is left, which is enough for them
 def test_a_call_that_hangs_ends_the_run_in_time(call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
     flaky.set(AwsFault("held", call, times=99))
     started = time.monotonic()
-    with pytest.raises(OutOfTimeError, match="Nothing is lost: the next run repeats what is missing"):
+    with pytest.raises(
+        OutOfTimeError, match=r"time was used up in the step .* Nothing was written; the next run tries again"
+    ):
         deployment.run(seconds=8)
     assert time.monotonic() - started < 8
     flaky.set(None)

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from snapshot import changes, table
+from snapshot.table import Line
 
 from tests.integration.deployment import Deployment
 from tests.samples import at, payload
@@ -63,7 +64,7 @@ def change_something(api: SimulatedApi, chance: random.Random, number: int) -> N
     api.jobs = jobs
 
 
-def read(deployment: Deployment, key: str, **version: str) -> tuple[list[bytes], dict[str, str]]:
+def read(deployment: Deployment, key: str, **version: str) -> tuple[list[Line], dict[str, str]]:
     """The lines and metadata of a snapshot, which is whole."""
     answer = deployment.s3.get_object(Bucket=deployment.bucket, Key=key, ChecksumMode="ENABLED", **version)
     body, metadata = answer["Body"].read(), answer["Metadata"]
@@ -74,7 +75,7 @@ def read(deployment: Deployment, key: str, **version: str) -> tuple[list[bytes],
     return lines, metadata
 
 
-def latest_s_history(deployment: Deployment) -> list[tuple[list[bytes], str]]:
+def latest_s_history(deployment: Deployment) -> list[tuple[list[Line], str]]:
     """Every content that `latest` has had, with its snapshot's time, oldest first."""
     listed = deployment.s3.list_object_versions(Bucket=deployment.bucket, Prefix=LATEST)
     assert "DeleteMarkers" not in listed
@@ -122,7 +123,7 @@ def test_twenty_runs_at_once_while_jobs_change(deployment: Deployment, bus: Queu
     needed = {
         (change.job.id, change.status, keys[stamp])
         for (before, _), (after, stamp) in pairwise(history)
-        for change in changes.between(before, after).jobs
+        for change in changes.diff(before, after).jobs
     }
     assert needed - told(bus) == set()
 

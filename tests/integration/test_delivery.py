@@ -2,17 +2,17 @@
 
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from snapshot import events
+from snapshot.aws import events, events_client
+from snapshot.aws.events import EventContext
 from snapshot.changes import Changes, JobChange
+from snapshot.deadline import Deadline
 from snapshot.errors import SnapshotError
-from snapshot.events import Origin
 from snapshot.job import parse
 
 from tests.integration import crash
@@ -69,9 +69,9 @@ def refusing(
     with RefusingEventBridge(request.param) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", f"http://127.0.0.1:{server.server_port}")
-        events._events.cache_clear()  # the client for this endpoint
+        events_client.cache_clear()  # the client for this endpoint
         yield server
-        events._events.cache_clear()
+        events_client.cache_clear()
         server.shutdown()
 
 
@@ -80,25 +80,25 @@ def some_changes(count: int, error: str = "") -> Changes:
     return Changes([JobChange(job, job.status, None) for job in jobs])
 
 
-ORIGIN = Origin("default", "key", "arn", "default")
+ORIGIN = EventContext("default", "key", "arn", "default")
 
 
 @pytest.mark.parametrize("refusing", [2], indirect=True)
 def test_refused_entries_are_sent_again(refusing: RefusingEventBridge) -> None:
-    events.put(ORIGIN, some_changes(25), time.monotonic() + 60)
+    events.send(ORIGIN, some_changes(25), Deadline.after(60))
     assert sorted(detail["job_id"] for detail in refusing.accepted) == [f"ftjob-{number:024}" for number in range(25)]
 
 
 @pytest.mark.parametrize("refusing", [99], indirect=True)
 def test_what_stays_refused_fails_the_run(refusing: RefusingEventBridge) -> None:
     with pytest.raises(SnapshotError, match="EventBridge refuses 1 changes: ThrottlingException: Rate exceeded"):
-        events.put(ORIGIN, some_changes(1), time.monotonic() + 60)
+        events.send(ORIGIN, some_changes(1), Deadline.after(60))
     assert refusing.accepted == []
 
 
 @pytest.mark.parametrize("refusing", [0], indirect=True)
 def test_batches_stay_within_the_limits(refusing: RefusingEventBridge) -> None:
-    events.put(ORIGIN, some_changes(101, error="ü" * 1024), time.monotonic() + 60)
+    events.send(ORIGIN, some_changes(101, error="ü" * 1024), Deadline.after(60))
     assert max(refusing.batches) == 10
     assert sum(refusing.batches) == len(refusing.accepted) == 101
 
@@ -106,7 +106,7 @@ def test_batches_stay_within_the_limits(refusing: RefusingEventBridge) -> None:
 @pytest.mark.parametrize("refusing", [0], indirect=True)
 def test_no_time_for_the_events_is_told_in_time(refusing: RefusingEventBridge) -> None:
     with pytest.raises(SnapshotError, match="No time is left to send all changes"):
-        events.put(ORIGIN, some_changes(25), time.monotonic())
+        events.send(ORIGIN, some_changes(25), Deadline.after(0))
     assert refusing.batches == []
 
 
@@ -116,7 +116,10 @@ def test_a_refusal_comes_before_metrics_and_latest(deployment: Deployment, refus
     start_with_a_snapshot(deployment)
     let_things_happen(deployment)
     latest, output = deployment.objects()["latest/default.tsv"], deployment.output
-    with pytest.raises(SnapshotError, match=r"EventBridge refuses 1 changes: .* The next run sends them again"):
+    with pytest.raises(
+        SnapshotError,
+        match=r"EventBridge refuses 1 changes: .* Written before that: the dated snapshot\. The next run repeats",
+    ):
         deployment.run()
     assert deployment.objects()["latest/default.tsv"] == latest
     assert deployment.output == output

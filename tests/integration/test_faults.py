@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from snapshot.app import _EFFECTS_SECONDS as EFFECTS_SECONDS
+from snapshot.app import _OUTPUT_SECONDS as OUTPUT_SECONDS
 from snapshot.errors import ApiError
 from snapshot.job import Job
 
@@ -122,7 +122,7 @@ def assert_fails(deployment: Deployment, message: str, *, seconds: float = 300) 
     started = time.monotonic()
     with pytest.raises(ApiError, match=f"(?s){message}"):
         deployment.run(seconds=seconds)
-    assert time.monotonic() - started < seconds - EFFECTS_SECONDS + 1
+    assert time.monotonic() - started < seconds - OUTPUT_SECONDS + 1
     assert deployment.objects() == {}
     assert deployment.output == ""  # no metric
     (line,) = (line for line in deployment.logged() if line["level"] == "ERROR")
@@ -151,7 +151,7 @@ def test_several_in_a_row_on_any_page(number: int, deployment: Deployment) -> No
 @pytest.mark.parametrize("what", PASSING)
 def test_what_does_not_pass_fails_in_time(what: str, deployment: Deployment) -> None:
     deployment.api.faults = [Fault(JOBS, PASSING[what], times=99, skip=1)]
-    assert_fails(deployment, "^GET /fine_tuning/jobs page 2.*: .*No time is left", seconds=EFFECTS_SECONDS + 1)
+    assert_fails(deployment, "^GET /fine_tuning/jobs page 2.*: .*No time is left", seconds=OUTPUT_SECONDS + 1)
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -197,14 +197,14 @@ def test_a_server_that_is_down_for_a_moment(deployment: Deployment) -> None:
 @pytest.mark.parametrize("answer", [api_faults.stalled, api_faults.silent])
 def test_a_server_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
     deployment.api.faults = [Fault(JOBS, answer, times=99, skip=2)]
-    assert_fails(deployment, "^GET /fine_tuning/jobs page 3.*(time|Timeout)", seconds=EFFECTS_SECONDS + 1)
+    assert_fails(deployment, "^GET /fine_tuning/jobs page 3.*(time|Timeout)", seconds=OUTPUT_SECONDS + 1)
 
 
 @pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling])
 def test_an_events_call_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
     deployment.api.faults = [Fault("/events", answer, times=99)]
     started = time.monotonic()
-    assert deployment.run(seconds=EFFECTS_SECONDS + 2)["job_count"] == 250
+    assert deployment.run(seconds=OUTPUT_SECONDS + 2)["job_count"] == 250
     assert time.monotonic() - started < 5
 
 
@@ -217,18 +217,18 @@ def test_a_single_job_s_call_that_hangs_is_left_in_time(answer: Answer, deployme
     deployment.api.faults = [Fault(jobs[150]["id"], answer, times=99)]
     started = time.monotonic()
     with pytest.raises(ApiError, match=r"had not arrived|time|Timeout"):
-        deployment.run(seconds=EFFECTS_SECONDS + 2)
+        deployment.run(seconds=OUTPUT_SECONDS + 2)
     assert time.monotonic() - started < 5
 
 
 def test_a_wish_to_wait_for_an_hour_is_told(deployment: Deployment) -> None:
     deployment.api.faults = [Fault(JOBS, api_faults.status(429, "Slow down.", Retry_After="3600"), skip=1)]
-    assert_fails(deployment, PAGE + r"status 429: Slow down\. No time is left", seconds=EFFECTS_SECONDS + 5)
+    assert_fails(deployment, PAGE + r"status 429: Slow down\. No time is left", seconds=OUTPUT_SECONDS + 5)
 
 
 def test_a_listing_that_is_too_long_tells_how_far_it_came(deployment: Deployment) -> None:
     deployment.api.latency = 0.7
-    assert_fails(deployment, "^GET /fine_tuning/jobs page [23].*(time|Timeout)", seconds=EFFECTS_SECONDS + 2)
+    assert_fails(deployment, "^GET /fine_tuning/jobs page [23].*(time|Timeout)", seconds=OUTPUT_SECONDS + 2)
 
 
 # --- Who gets the key ---
@@ -254,6 +254,6 @@ def test_a_redirect_is_not_followed(status: int, deployment: Deployment, elsewhe
 def test_what_the_list_can_do_without_does_not_fail_the_run(what: str, deployment: Deployment) -> None:
     answer = PASSING[what] if what in PASSING else REFUSED[what][0]
     deployment.api.faults = [Fault("/events", answer, times=99), Fault("/models", answer, times=99)]
-    assert deployment.run(seconds=EFFECTS_SECONDS + 2)["job_count"] == 250
+    assert deployment.run(seconds=OUTPUT_SECONDS + 2)["job_count"] == 250
     warned = [line["message"] for line in deployment.logged() if line["level"] == "WARNING"]
     assert len([text for text in warned if re.search("newest event of|models' shutdown dates", text)]) == 2

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,13 +10,16 @@ import pytest
 from aiohttp import web
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from snapshot import store, table
+from snapshot import table
+from snapshot.api.client import Client
+from snapshot.aws import snapshots
 from snapshot.credentials import Credentials, parse
+from snapshot.deadline import Deadline
 from snapshot.errors import EventError, SecretError, SnapshotError
 from snapshot.job import Job
 from snapshot.listing import list_jobs
 from snapshot.settings import Run
-from snapshot.transport import Transport
+from snapshot.table import Line
 
 from tests.fuzz import anything, examples
 from tests.integration.deployment import Deployment
@@ -45,20 +47,20 @@ def asked() -> Iterator[SimulatedApi]:
 
 
 @pytest.fixture(scope="module")
-def before(asked: SimulatedApi) -> list[bytes]:
+def before(asked: SimulatedApi) -> list[Line]:
     """The table when all was well."""
-    with Transport(Credentials(asked.key, asked.base_url), time.monotonic() + 60) as transport:
-        return list_jobs(transport, [], full=True).lines
+    with Client(Credentials(asked.key, asked.base_url), Deadline.after(60)) as client:
+        return list_jobs(client, [], full=True).lines
 
 
 def list_with(
-    api: SimulatedApi, before: list[bytes], path: str, answer: Any, *, full: bool = False, seconds: float = 20
-) -> list[bytes] | None:
+    api: SimulatedApi, before: list[Line], path: str, answer: Any, *, full: bool = False, seconds: float = 20
+) -> list[Line] | None:
     """The table if requests for `path` are answered so; None after an error of ours."""
     api.faults = [Fault(path, answer, times=99)]
-    with Transport(Credentials(api.key, api.base_url), time.monotonic() + seconds) as transport:
+    with Client(Credentials(api.key, api.base_url), Deadline.after(seconds)) as client:
         try:
-            lines = list_jobs(transport, before, full=full).lines
+            lines = list_jobs(client, before, full=full).lines
         except SnapshotError as error:
             str(error).encode()  # it can be logged
             return None
@@ -68,7 +70,7 @@ def list_with(
     return lines
 
 
-def list_at_once(api: SimulatedApi, before: list[bytes], path: str, answer: Any) -> list[bytes] | None:
+def list_at_once(api: SimulatedApi, before: list[Line], path: str, answer: Any) -> list[Line] | None:
     """The same without time for another attempt, so that none is waited for; with it if the machine was too slow."""
     lines = list_with(api, before, path, answer, seconds=0.2)
     return lines if lines is not None or path in MAY_FAIL else list_with(api, before, path, answer)
@@ -98,7 +100,7 @@ retrieved = st.dictionaries(st.sampled_from(FIELDS), anything, max_size=2).map(
 @given(path=st.sampled_from(PATHS), answer=lists | retrieved | jobs | anything, full=st.booleans())
 @example(path="/models", answer={"id": "a", "data": [{"id": "a", "shutdown_date": {"id": "b"}}]}, full=False)
 @example(path="/fine_tuning/jobs", answer={"data": [payload(1, trained_tokens=10**400)], "has_more": False}, full=True)
-def test_any_json(path: str, answer: Any, full: bool, asked: SimulatedApi, before: list[bytes]) -> None:
+def test_any_json(path: str, answer: Any, full: bool, asked: SimulatedApi, before: list[Line]) -> None:
     content = json.dumps(answer).encode()
     lines = list_with(asked, before, path, api_faults.body(content), full=full)
     assert lines is not None or path in MAY_FAIL
@@ -128,20 +130,20 @@ corrupted = st.builds(
 
 @settings(same_api, max_examples=examples(100))
 @given(path=st.sampled_from(PATHS), content=st.sampled_from(ODD) | corrupted | st.binary())
-def test_any_bytes(path: str, content: bytes, asked: SimulatedApi, before: list[bytes]) -> None:
+def test_any_bytes(path: str, content: bytes, asked: SimulatedApi, before: list[Line]) -> None:
     lines = list_at_once(asked, before, path, api_faults.body(content))
     assert lines is not None or path in MAY_FAIL
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("content", ODD, ids=range(len(ODD)))
-def test_odd_bytes(path: str, content: bytes, asked: SimulatedApi, before: list[bytes]) -> None:
+def test_odd_bytes(path: str, content: bytes, asked: SimulatedApi, before: list[Line]) -> None:
     lines = list_at_once(asked, before, path, api_faults.body(content))
     assert lines is not None or path in MAY_FAIL
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, gzip", "unheard-of"])
-def test_a_content_coding_that_lies(coding: str, asked: SimulatedApi, before: list[bytes]) -> None:
+def test_a_content_coding_that_lies(coding: str, asked: SimulatedApi, before: list[Line]) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(body=ONE, headers={"Content-Encoding": coding, "Content-Type": "application/json"})
 
@@ -152,7 +154,7 @@ def test_a_content_coding_that_lies(coding: str, asked: SimulatedApi, before: li
 
 @pytest.mark.parametrize("path", [*MAY_FAIL, "/events"])
 @pytest.mark.parametrize("field", ["created_at", "metadata"])
-def test_any_depth(path: str, field: str, asked: SimulatedApi, before: list[bytes]) -> None:
+def test_any_depth(path: str, field: str, asked: SimulatedApi, before: list[Line]) -> None:
     """As deep as Python's reader goes, and a little deeper: what it lets through must not be too deep for the rest."""
     for depth in range(900, 1000, 4):
         deep = b"[" * depth + b"]" * depth if field == "created_at" else b'{"a":' * depth + b"1" + b"}" * depth
@@ -215,8 +217,8 @@ def test_an_accepted_key_arrives_as_it_is(secret: str, asked: SimulatedApi) -> N
         return await api_faults.body(ONE)(request)
 
     asked.faults = [Fault("/models", answer)]
-    with Transport(credentials, time.monotonic() + 20) as transport:
-        transport.get("/models")
+    with Client(credentials, Deadline.after(20)) as client:
+        client.get("/models")
     assert seen["Authorization"] == f"Bearer {credentials.api_key}"
     assert seen.get("OpenAI-Organization", "") == credentials.organization
     assert seen.get("OpenAI-Project", "") == credentials.project
@@ -224,7 +226,7 @@ def test_an_accepted_key_arrives_as_it_is(secret: str, asked: SimulatedApi) -> N
     assert credentials.api_key == given_key.strip()
 
 
-def edited(lines: list[bytes], place: int, column: int, text: str) -> bytes:
+def edited(lines: list[Line], place: int, column: int, text: str) -> bytes:
     fields = lines[place].split(b"\t")
     fields[column] = text.encode()
     return table.to_body([*lines[:place], b"\t".join(fields), *lines[place + 1 :]])
@@ -235,7 +237,7 @@ utf_8 = st.text(st.characters(codec="utf-8"), max_size=20) | times
 
 
 @pytest.fixture
-def good(deployment: Deployment) -> tuple[list[bytes], str]:
+def good(deployment: Deployment) -> tuple[list[Line], str]:
     """The lines and the view of a `latest` as it should be."""
     deployment.api.jobs, deployment.api.largest_page = JOBS, 25
     deployment.put_simulated_secret()
@@ -251,7 +253,7 @@ def test_any_latest(
     stamp: str,
     same_view: bool,
     deployment: Deployment,
-    good: tuple[list[bytes], str],
+    good: tuple[list[Line], str],
 ) -> None:
     lines, view = good
     deployment.output = ""  # all of it is searched for the key after each run
@@ -265,7 +267,7 @@ def test_any_latest(
         Body=data.draw(bodies),
         Metadata={"snapshot-time": stamp, "view": view if same_view else "another"},
     )
-    latest = store.read_latest(deployment.bucket, "default")
+    latest = snapshots.read_latest(deployment.bucket, "default")
     assert latest is not None
     summary = deployment.run()
     if stamp.startswith("9999"):
@@ -273,6 +275,6 @@ def test_any_latest(
         return
     assert summary["job_count"] >= len(JOBS) - 1
     deployment.run(full=True)
-    latest = store.read_latest(deployment.bucket, "default")
+    latest = snapshots.read_latest(deployment.bucket, "default")
     assert latest is not None
     assert [*map(table.job_id, latest.lines or [])] == [job["id"] for job in JOBS]

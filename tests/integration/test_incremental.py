@@ -1,17 +1,17 @@
 """A listing that carries over what it does not read gives the table of one that reads everything."""
 
-import time
-
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
 from snapshot import table
+from snapshot.api.client import Client
 from snapshot.credentials import Credentials
+from snapshot.deadline import Deadline
 from snapshot.errors import ApiError
 from snapshot.job import TERMINAL
 from snapshot.listing import MAX_RETRIEVED, Listing, list_jobs
-from snapshot.transport import Transport
+from snapshot.table import Line
 
 from tests.fuzz import examples
 from tests.integration.deployment import Deployment
@@ -22,10 +22,10 @@ from tests.sandbox.api import Fault, SimulatedApi
 STATUSES = (*TERMINAL, "validating_files", "queued", "running", "paused", "melting")
 
 
-def listed(transport: Transport, previous: list[bytes]) -> Listing:
+def listed(client: Client, previous: list[Line]) -> Listing:
     """An incremental listing, held against a full one."""
-    incremental = list_jobs(transport, previous, full=False)
-    assert incremental.lines == list_jobs(transport, previous, full=True).lines
+    incremental = list_jobs(client, previous, full=False)
+    assert incremental.lines == list_jobs(client, previous, full=True).lines
     return incremental
 
 
@@ -37,8 +37,8 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.api = SimulatedApi([]).__enter__()
-        self.transport = Transport(Credentials(self.api.key, self.api.base_url), time.monotonic() + 600)
-        self.previous: list[bytes] = []
+        self.client = Client(Credentials(self.api.key, self.api.base_url), Deadline.after(600))
+        self.previous: list[Line] = []
         self.clock = 1000
         self.count = 0
 
@@ -90,7 +90,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def take_a_listing(self) -> None:
-        self.previous = listed(self.transport, self.previous).lines
+        self.previous = listed(self.client, self.previous).lines
 
     def unfinished(self) -> list[int]:
         return [place for place, job in enumerate(self.api.jobs) if job["status"] not in TERMINAL]
@@ -114,17 +114,17 @@ def pages_read(api: SimulatedApi) -> int:
 
 
 @pytest.fixture
-def history(api: SimulatedApi, transport: Transport) -> list[bytes]:
+def history(api: SimulatedApi, client: Client) -> list[Line]:
     """The table of 1,000 jobs that have ended, before the API is asked for the first time."""
     jobs = simulated_jobs.new_jobs(1001, api.now)
     api.jobs = jobs[1:]
-    lines = list_jobs(transport, [], full=True).lines
+    lines = list_jobs(client, [], full=True).lines
     api.requests.clear()
     return lines
 
 
-def test_with_nothing_new_one_page_is_read(api: SimulatedApi, transport: Transport, history: list[bytes]) -> None:
-    listing = list_jobs(transport, history, full=False)
+def test_with_nothing_new_one_page_is_read(api: SimulatedApi, client: Client, history: list[Line]) -> None:
+    listing = list_jobs(client, history, full=False)
     assert listing.lines == history
     assert not listing.full
     assert api.requests == ["/v1/fine_tuning/jobs?limit=100", "/v1/models"]
@@ -133,24 +133,24 @@ def test_with_nothing_new_one_page_is_read(api: SimulatedApi, transport: Transpo
 
 @pytest.mark.parametrize(("new", "pages"), [(80, 1), (81, 2), (180, 2), (181, 3)])
 def test_pages_grow_with_what_is_new(
-    new: int, pages: int, api: SimulatedApi, transport: Transport, history: list[bytes]
+    new: int, pages: int, api: SimulatedApi, client: Client, history: list[Line]
 ) -> None:
     now = int(api.now)
     api.jobs = [payload(number, created_at=now + number) for number in range(new, 0, -1)] + api.jobs
-    listing = list_jobs(transport, history, full=False)
+    listing = list_jobs(client, history, full=False)
     assert len(listing.lines) == 1000 + new
     assert pages_read(api) == pages
 
 
-def test_unfinished_jobs_below_are_retrieved_one_by_one(api: SimulatedApi, transport: Transport) -> None:
+def test_unfinished_jobs_below_are_retrieved_one_by_one(api: SimulatedApi, client: Client) -> None:
     jobs = [payload(number) for number in range(400, 0, -1)]
     for place in (150, 250, 399):
         jobs[place] = jobs[place] | {"status": "paused", "finished_at": None}
     api.jobs = jobs
-    before = list_jobs(transport, [], full=True).lines
+    before = list_jobs(client, [], full=True).lines
     api.jobs = [*jobs[:250], jobs[250] | {"status": "failed", "finished_at": 1_760_009_999}, *jobs[251:]]
     api.requests.clear()
-    listing = list_jobs(transport, before, full=False)
+    listing = list_jobs(client, before, full=False)
     assert pages_read(api) == 1
     retrieved = {path for path in api.requests if path.removeprefix("/v1/fine_tuning/jobs/").startswith("ftjob-")}
     assert {path.split("/")[4] for path in retrieved} == {jobs[place]["id"] for place in (150, 250, 399)}
@@ -159,54 +159,52 @@ def test_unfinished_jobs_below_are_retrieved_one_by_one(api: SimulatedApi, trans
 
 
 @pytest.mark.parametrize("unfinished", [MAX_RETRIEVED, MAX_RETRIEVED + 1])
-def test_with_very_many_unfinished_jobs_below_it_reads_on(
-    unfinished: int, api: SimulatedApi, transport: Transport
-) -> None:
+def test_with_very_many_unfinished_jobs_below_it_reads_on(unfinished: int, api: SimulatedApi, client: Client) -> None:
     jobs = [payload(number) for number in range(500, 0, -1)]
     jobs[300 : 300 + unfinished] = [job | {"status": "queued"} for job in jobs[300 : 300 + unfinished]]
     api.jobs = jobs
-    before = list_jobs(transport, [], full=True).lines
+    before = list_jobs(client, [], full=True).lines
     api.requests.clear()
-    list_jobs(transport, before, full=False)
+    list_jobs(client, before, full=False)
     assert pages_read(api) == (1 if unfinished <= MAX_RETRIEVED else 4)
 
 
-def test_a_job_below_that_is_gone_leads_to_a_full_listing(api: SimulatedApi, transport: Transport) -> None:
+def test_a_job_below_that_is_gone_leads_to_a_full_listing(api: SimulatedApi, client: Client) -> None:
     jobs = [payload(number) for number in range(400, 0, -1)]
     jobs[300] = jobs[300] | {"status": "running"}
     api.jobs = jobs
-    before = list_jobs(transport, [], full=True).lines
+    before = list_jobs(client, [], full=True).lines
     api.jobs = jobs[:200] + jobs[210:300] + jobs[301:]  # and some others that nobody would have missed
-    listing = listed(transport, before)
+    listing = listed(client, before)
     assert listing.full
     assert len(listing.lines) == 389
 
 
-def test_a_broken_order_leads_to_a_full_listing(api: SimulatedApi, transport: Transport, history: list[bytes]) -> None:
+def test_a_broken_order_leads_to_a_full_listing(api: SimulatedApi, client: Client, history: list[Line]) -> None:
     api.jobs = [api.jobs[1], api.jobs[0], *api.jobs[2:]]
-    listing = list_jobs(transport, history, full=False)
+    listing = list_jobs(client, history, full=False)
     assert listing.full
     assert listing.lines == history
 
 
-def test_a_table_that_somebody_edited_is_replaced(transport: Transport, history: list[bytes]) -> None:
+def test_a_table_that_somebody_edited_is_replaced(client: Client, history: list[Line]) -> None:
     edited = [line.replace(b"2026-", b"26-").replace(b"2027-", b"27-") for line in history]
-    assert list_jobs(transport, edited, full=False).lines == history
+    assert list_jobs(client, edited, full=False).lines == history
 
 
-def test_what_a_full_listing_alone_can_know(api: SimulatedApi, transport: Transport, history: list[bytes]) -> None:
+def test_what_a_full_listing_alone_can_know(api: SimulatedApi, client: Client, history: list[Line]) -> None:
     """A job that had ended, far below: it vanishes, or changes after all."""
     gone, changed = api.jobs[500], api.jobs[600]
     api.jobs = [*api.jobs[:500], *api.jobs[501:600], changed.payload(api.now) | {"status": "melted"}, *api.jobs[601:]]
-    assert list_jobs(transport, history, full=False).lines == history
-    rows = {job.id: job for job in map(table.from_line, list_jobs(transport, history, full=True).lines)}
+    assert list_jobs(client, history, full=False).lines == history
+    rows = {job.id: job for job in map(table.from_line, list_jobs(client, history, full=True).lines)}
     assert gone.id not in rows
     assert rows[changed.id].status == "melted"
 
 
-def test_a_new_announcement_reaches_carried_rows(api: SimulatedApi, transport: Transport, history: list[bytes]) -> None:
+def test_a_new_announcement_reaches_carried_rows(api: SimulatedApi, client: Client, history: list[Line]) -> None:
     api.announced = {"gpt-4.1-nano-2025-04-14": "2031-01-01"}
-    listing = listed(transport, history)
+    listing = listed(client, history)
     assert not listing.full
     jobs = [table.from_line(line) for line in listing.lines]
     changed = {job.model for job, line in zip(jobs, history, strict=True) if table.to_line(job) != line}
@@ -214,11 +212,11 @@ def test_a_new_announcement_reaches_carried_rows(api: SimulatedApi, transport: T
     assert {job.shutdown_date for job in jobs if job.model in changed and job.fine_tuned_model} == {"2031-01-01"}
 
 
-def test_a_job_that_cannot_be_retrieved_fails_the_run(api: SimulatedApi, transport: Transport) -> None:
+def test_a_job_that_cannot_be_retrieved_fails_the_run(api: SimulatedApi, client: Client) -> None:
     jobs = [payload(number) for number in range(200, 0, -1)]
     jobs[150] = jobs[150] | {"status": "running"}
     api.jobs = jobs
-    before = list_jobs(transport, [], full=True).lines
+    before = list_jobs(client, [], full=True).lines
     wrong = [
         (api_faults.status(403, "No."), "status 403: No"),
         (api_faults.body(payload(5)), "the answer is another job"),
@@ -227,7 +225,7 @@ def test_a_job_that_cannot_be_retrieved_fails_the_run(api: SimulatedApi, transpo
     for answer, message in wrong:
         api.faults = [Fault(jobs[150]["id"], answer)]
         with pytest.raises(ApiError, match=rf"GET /fine_tuning/jobs/{jobs[150]['id']}.*{message}"):
-            list_jobs(transport, before, full=False)
+            list_jobs(client, before, full=False)
 
 
 # --- In the whole run ---

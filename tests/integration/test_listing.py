@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from snapshot import table
-from snapshot.dates import MAX_EVENT_CALLS
+from snapshot.api.client import Client
 from snapshot.job import Job, format_time
-from snapshot.listing import list_jobs
-from snapshot.transport import Transport
+from snapshot.listing import MAX_EVENT_CALLS, list_jobs
+from snapshot.table import Line
 
 from tests.samples import payload
 from tests.sandbox import api_faults, simulated_jobs
@@ -20,8 +20,8 @@ MODELS = "/models"
 BASE = "gpt-4o-mini-2024-07-18"
 
 
-def listed(transport: Transport, previous: list[bytes] | None = None) -> list[Job]:
-    return [table.from_line(line) for line in list_jobs(transport, previous or [], full=True).lines]
+def listed(client: Client, previous: list[Line] | None = None) -> list[Job]:
+    return [table.from_line(line) for line in list_jobs(client, previous or [], full=True).lines]
 
 
 def calls(api: SimulatedApi, pattern: str) -> int:
@@ -30,34 +30,32 @@ def calls(api: SimulatedApi, pattern: str) -> int:
 
 @pytest.mark.parametrize("cap", [100, 20, 7])
 @pytest.mark.parametrize("tells_has_more", [True, False])
-def test_every_job_once_whatever_the_pages(
-    cap: int, tells_has_more: bool, api: SimulatedApi, transport: Transport
-) -> None:
+def test_every_job_once_whatever_the_pages(cap: int, tells_has_more: bool, api: SimulatedApi, client: Client) -> None:
     api.largest_page = cap
     api.tells_has_more = tells_has_more
-    assert [job.id for job in listed(transport)] == [job.id for job in api.jobs]
+    assert [job.id for job in listed(client)] == [job.id for job in api.jobs]
     assert calls(api, r"jobs\?limit=100") == -(-250 // cap) + (not tells_has_more)
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101])
-def test_counts_around_a_page(count: int, api: SimulatedApi, transport: Transport) -> None:
+def test_counts_around_a_page(count: int, api: SimulatedApi, client: Client) -> None:
     api.jobs = api.jobs[:count]
-    assert len(listed(transport)) == count
+    assert len(listed(client)) == count
     assert calls(api, r"jobs\?") == max(1, -(-count // 100))
 
 
-def test_another_order_becomes_newest_first(api: SimulatedApi, transport: Transport) -> None:
+def test_another_order_becomes_newest_first(api: SimulatedApi, client: Client) -> None:
     api.jobs = [payload(number) for number in (2, 5, 1, 4, 3)]
-    assert [int(job.id[6:]) for job in listed(transport)] == [5, 4, 3, 2, 1]
+    assert [int(job.id[6:]) for job in listed(client)] == [5, 4, 3, 2, 1]
 
 
-def test_of_a_job_listed_twice_the_last_counts(api: SimulatedApi, transport: Transport) -> None:
+def test_of_a_job_listed_twice_the_last_counts(api: SimulatedApi, client: Client) -> None:
     first, second = [payload(2, status="running"), payload(1)], [payload(2, status="failed"), payload(0)]
     api.faults = [
         Fault(JOBS, api_faults.body({"data": first, "has_more": True})),
         Fault(JOBS, api_faults.body({"data": second, "has_more": False})),
     ]
-    assert [(int(job.id[6:]), job.status) for job in listed(transport)] == [
+    assert [(int(job.id[6:]), job.status) for job in listed(client)] == [
         (2, "failed"),
         (1, "succeeded"),
         (0, "succeeded"),
@@ -67,31 +65,31 @@ def test_of_a_job_listed_twice_the_last_counts(api: SimulatedApi, transport: Tra
 # --- updated_at ---
 
 
-def test_an_active_job_has_its_newest_event_s_time(api: SimulatedApi, transport: Transport) -> None:
-    newest = listed(transport)[0]
+def test_an_active_job_has_its_newest_event_s_time(api: SimulatedApi, client: Client) -> None:
+    newest = listed(client)[0]
     assert newest.status == "running"
     (event, *_) = api.jobs[0].events(api.now)
     assert newest.updated_at == format_time(event["created_at"]) > newest.created_at
     assert calls(api, "/events") == 1
 
 
-def test_events_are_asked_for_the_newest_jobs_only(api: SimulatedApi, transport: Transport) -> None:
+def test_events_are_asked_for_the_newest_jobs_only(api: SimulatedApi, client: Client) -> None:
     chance = simulated_jobs.random.Random(1)
     api.jobs = [simulated_jobs.new_job(chance, int(api.now) - 1000 - age, "succeeded", hours=9) for age in range(120)]
-    jobs = listed(transport)
+    jobs = listed(client)
     assert calls(api, r"/events\?limit=1$") == MAX_EVENT_CALLS
     assert all(job.updated_at > job.created_at for job in jobs[:MAX_EVENT_CALLS])
     assert all(job.updated_at == job.created_at for job in jobs[MAX_EVENT_CALLS:])
 
 
 def test_failing_events_leave_the_time_known_before(
-    api: SimulatedApi, transport: Transport, caplog: pytest.LogCaptureFixture
+    api: SimulatedApi, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     api.jobs = [payload(3, status="running", finished_at=None), payload(2, status="queued", finished_at=None)]
     api.faults = [Fault("/events", api_faults.status(403, "No events for you."), times=99)]
     before = [table.to_line(Job("c", "2025-10-10T00:00:00.000Z", "queued", "m", api.jobs[0]["id"], *[""] * 7))]
     with caplog.at_level(logging.WARNING):
-        known, unknown = listed(transport, before)
+        known, unknown = listed(client, before)
     assert known.updated_at == "2025-10-10T00:00:00.000Z"
     assert unknown.updated_at == unknown.created_at
     assert "newest event of some jobs cannot be read" in caplog.text
@@ -106,11 +104,11 @@ def test_failing_events_leave_the_time_known_before(
     ],
 )
 def test_an_end_seen_before_is_not_asked_for_again(
-    status: str, time: str, kept: bool, api: SimulatedApi, transport: Transport
+    status: str, time: str, kept: bool, api: SimulatedApi, client: Client
 ) -> None:
     api.jobs = [payload(1, status="cancelled", finished_at=None)]
     before = [table.to_line(Job("c", time, status, "m", api.jobs[0]["id"], *[""] * 7))]
-    (job,) = listed(transport, before)
+    (job,) = listed(client, before)
     assert job.updated_at == time
     assert calls(api, "/events") == (0 if kept else 1)
 
@@ -129,11 +127,11 @@ def test_an_end_seen_before_is_not_asked_for_again(
     ],
 )
 def test_a_fine_tuned_model_ends_with_itself_or_its_base(
-    announced: dict[str, str | None], model: str, told: str, api: SimulatedApi, transport: Transport
+    announced: dict[str, str | None], model: str, told: str, api: SimulatedApi, client: Client
 ) -> None:
     api.jobs = [payload(2, model=model, fine_tuned_model="ft:x"), payload(1, model=BASE)]
     api.announced = announced
-    tuned, untuned = listed(transport)
+    tuned, untuned = listed(client)
     assert tuned.shutdown_date == told
     assert untuned.shutdown_date == ""
 
@@ -147,17 +145,17 @@ def test_a_fine_tuned_model_ends_with_itself_or_its_base(
         api_faults.body({"data": []}),
     ],
 )
-def test_dates_that_are_not_told_stay(answer: Any, api: SimulatedApi, transport: Transport) -> None:
+def test_dates_that_are_not_told_stay(answer: Any, api: SimulatedApi, client: Client) -> None:
     api.jobs = [payload(2, fine_tuned_model="ft:x")]
     api.announced = {BASE: "2027-01-14"}
-    before = list_jobs(transport, [], full=True).lines
+    before = list_jobs(client, [], full=True).lines
     api.faults = [Fault(MODELS, answer)]
-    assert listed(transport, before)[0].shutdown_date == "2027-01-14"
+    assert listed(client, before)[0].shutdown_date == "2027-01-14"
     api.announced = {BASE: None}
-    assert listed(transport, before)[0].shutdown_date == ""
+    assert listed(client, before)[0].shutdown_date == ""
 
 
-def test_models_are_asked_for_only_if_there_are_any(api: SimulatedApi, transport: Transport) -> None:
+def test_models_are_asked_for_only_if_there_are_any(api: SimulatedApi, client: Client) -> None:
     api.jobs = [payload(1)]
-    listed(transport)
+    listed(client)
     assert calls(api, "/models") == 0

@@ -143,14 +143,36 @@ def test_an_older_run_s_latest_is_replaced(deployment: Deployment) -> None:
     assert len(deployment.rows()) == 250
 
 
-def test_a_rotated_key_is_read_again(deployment: Deployment) -> None:
+# --- The secret, in a function that has read it before (warm) ---
+
+
+def test_a_rotated_key_is_used_at_once(deployment: Deployment) -> None:
     deployment.put_simulated_secret()
     deployment.run()
     deployment.api.key = "sk-rotated-0123456789abcdef"
     deployment.put_simulated_secret()
     summary = deployment.run()
     assert summary["job_count"] == 250
-    assert summary["api_requests"] == 6  # the refused one, three pages, one job's events, the models
+    assert summary["api_requests"] == 5  # three pages, one job's events, the models
+
+
+def test_a_bad_new_key_fails_the_next_run(deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    deployment.run()
+    deployment.put_secret(deployment.api.secret.replace("sk-", "sk-typo-"))
+    with pytest.raises(ApiError, match="401: invalid_api_key"):
+        deployment.run()
+
+
+@pytest.mark.parametrize(
+    "wrong", ['{"api_key": "sk-1234567890"', '{"api_key": "sk-1234567890", "base_url": "http://127.0.0.1:9/v1"}']
+)
+def test_a_mended_secret_counts_at_once(wrong: str, deployment: Deployment) -> None:
+    deployment.put_secret(wrong)
+    with pytest.raises(SnapshotError):
+        deployment.run(seconds=61)
+    deployment.put_simulated_secret()
+    assert deployment.run()["job_count"] == 250
 
 
 def test_the_default_base_url_is_the_environment_s(deployment: Deployment) -> None:
@@ -215,7 +237,7 @@ def test_a_wrong_key(deployment: Deployment) -> None:
     ) as caught:
         deployment.run()
     assert "sk-wrong" not in str(caught.value) + deployment.log.getvalue()
-    assert len(deployment.api.requests) == 2  # once more with the secret read again
+    assert len(deployment.api.requests) == 1
     assert deployment.objects() == {}
 
 

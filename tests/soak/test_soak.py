@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiohttp import web
-from snapshot import changes, credentials, events, store, table
+from snapshot import aws, changes, table
+from snapshot.aws import events
 from snapshot.errors import SnapshotError
+from snapshot.table import Line
 
 from tests.integration import crash
 from tests.integration.deployment import Deployment
@@ -54,7 +56,7 @@ class Known(NamedTuple):
 
     stamp: str
     key: str
-    lines: list[bytes]
+    lines: list[Line]
 
 
 class Soak:
@@ -75,8 +77,7 @@ class Soak:
         self.told: list[tuple[str, ...]] = []
         self.kill_at: tuple[int, str] | None = None
         self._calls = 0
-        clients = (store._s3(), events._events(), credentials._secrets().client)
-        for client in clients:
+        for client in (aws.s3_client(), aws.events_client(), aws.secrets_client()):
             client.meta.events.register("before-call", lambda **_: self._call("before"))
             client.meta.events.register("after-call", lambda **_: self._call("after"))
 
@@ -89,8 +90,6 @@ class Soak:
     def tick(self, when: float, *, full: bool = False) -> None:
         """One delivery of one schedule time, with or without trouble."""
         event: dict[str, Any] = {"time": f"{datetime.fromtimestamp(when, UTC):%Y-%m-%dT%H:%M:%SZ}", "full": full}
-        if self.chance.random() < 0.3:
-            credentials._secrets().store.clear()  # as after a cold start
         trouble, seconds = self._spoil()
         summary = self._run(event, seconds)
         if self.hit or self.flaky.hits:
@@ -171,7 +170,7 @@ class Soak:
         elif summary is not None:
             assert self.latest[-1].stamp > stamp
 
-    def _check(self, lines: list[bytes], *, must_be_full: bool) -> None:
+    def _check(self, lines: list[Line], *, must_be_full: bool) -> None:
         statuses = {table.job_id(line): table.status(line) for line in lines}
         assert len(statuses) == len(lines)
         extra = statuses.items() - self.account.truth.items()
@@ -211,7 +210,7 @@ def needed(known: list[Known]) -> set[tuple[str, ...]]:
     """What has to be told of every two successive states of `latest`."""
     wanted: set[tuple[str, ...]] = set()
     for before, after in pairwise(known):
-        difference = changes.between(before.lines, after.lines)
+        difference = changes.diff(before.lines, after.lines)
         wanted |= {(after.key, job.job.id, job.previous_status or "", job.status) for job in difference.jobs}
         wanted |= {
             (after.key, end.model, end.previous_shutdown_date, end.shutdown_date) for end in difference.shutdowns

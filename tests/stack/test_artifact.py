@@ -11,8 +11,8 @@ ARTIFACT = ROOT / ".aws-sam" / "build" / "SnapshotFunction"
 USE_EVERY_SERVICE = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from snapshot import app, credentials, events, store
-store._s3(), credentials._secrets(), events._events()
+from snapshot import app, aws
+aws.s3_client(), aws.secrets_client(), aws.events_client()
 foreign = [m.__name__ for m in sys.modules.values() if "site-packages" in str(getattr(m, "__file__", ""))]
 assert not foreign, foreign
 print("ready")

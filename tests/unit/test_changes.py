@@ -5,13 +5,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from snapshot import table
-from snapshot.changes import ShutdownChange, between
+from snapshot.changes import ShutdownChange, diff
 from snapshot.job import parse
+from snapshot.table import Line
 
 from tests.samples import payload
 
 
-def lines(*jobs: dict[str, Any], shutdown_date: str = "") -> list[bytes]:
+def lines(*jobs: dict[str, Any], shutdown_date: str = "") -> list[Line]:
     parsed = (parse(job) for job in jobs)
     return [table.to_line(job._replace(shutdown_date=shutdown_date if job.fine_tuned_model else "")) for job in parsed]
 
@@ -21,7 +22,7 @@ def test_jobs_that_came_changed_and_went_newest_first() -> None:
     now = lines(
         payload(5, status="failed"), payload(4, status="queued"), payload(3), payload(2, status="queued"), payload(1)
     )
-    changes = between(previous, now)
+    changes = diff(previous, now)
     assert [(int(change.job.id[6:]), change.status, change.previous_status) for change in changes.jobs] == [
         (5, "failed", None),
         (4, "queued", None),
@@ -41,7 +42,7 @@ def test_jobs_that_came_changed_and_went_newest_first() -> None:
 def test_another_time_or_column_is_no_change_of_a_job() -> None:
     previous = lines(payload(1, status="running", updated_at=1_760_000_100))
     now = lines(payload(1, status="running", updated_at=1_760_000_200, method={"type": "dpo"}))
-    assert between(previous, now) == between([], [])
+    assert diff(previous, now) == diff([], [])
 
 
 def test_an_announced_shutdown_is_told_once_for_each_base_model() -> None:
@@ -51,19 +52,19 @@ def test_an_announced_shutdown_is_told_once_for_each_base_model() -> None:
         payload(2, model="gpt-b", fine_tuned_model="ft:2"),
         payload(1, model="gpt-a"),
     ]
-    changes = between(lines(*jobs), lines(*jobs, shutdown_date="2027-01-14"))
+    changes = diff(lines(*jobs), lines(*jobs, shutdown_date="2027-01-14"))
     assert changes.jobs == []
     assert changes.shutdowns == [
         ShutdownChange("gpt-a", "2027-01-14", "", ["ft:4", "ft:3"]),
         ShutdownChange("gpt-b", "2027-01-14", "", ["ft:2"]),
     ]
-    (withdrawn, _) = between(lines(*jobs, shutdown_date="2027-01-14"), lines(*jobs)).shutdowns
+    (withdrawn, _) = diff(lines(*jobs, shutdown_date="2027-01-14"), lines(*jobs)).shutdowns
     assert withdrawn == ShutdownChange("gpt-a", "", "2027-01-14", ["ft:4", "ft:3"])
 
 
 def test_a_model_that_has_just_been_made_announces_nothing() -> None:
     previous = lines(payload(1, status="running"))
-    changes = between(previous, lines(payload(1, fine_tuned_model="ft:1"), shutdown_date="2027-01-14"))
+    changes = diff(previous, lines(payload(1, fine_tuned_model="ft:1"), shutdown_date="2027-01-14"))
     assert [change.status for change in changes.jobs] == ["succeeded"]
     assert changes.shutdowns == []
 
@@ -73,10 +74,10 @@ tables = st.dictionaries(st.integers(0, 20), st.sampled_from(["running", "failed
 
 @given(tables, tables)
 def test_the_changes_lead_from_one_table_to_the_other(before: dict[int, str], after: dict[int, str]) -> None:
-    def rows(statuses: dict[int, str]) -> list[bytes]:
+    def rows(statuses: dict[int, str]) -> list[Line]:
         return lines(*(payload(number, status=statuses[number]) for number in sorted(statuses, reverse=True)))
 
-    changes = between(rows(before), rows(after))
+    changes = diff(rows(before), rows(after))
     replayed = dict(before)
     for change in changes.jobs:
         number = int(change.job.id[6:])

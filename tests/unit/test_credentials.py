@@ -77,13 +77,13 @@ def test_the_key_is_not_in_the_representation() -> None:
     assert KEY not in repr(Credentials(KEY, URL))
 
 
-def test_the_view_changes_with_each_part() -> None:
-    views = [
-        Credentials(KEY, URL).view,
-        Credentials(KEY + "x", URL).view,
-        Credentials(KEY, URL + "x").view,
-        Credentials(KEY, URL, organization="o").view,
-        Credentials(KEY, URL, project="o").view,
+def test_the_fingerprint_changes_with_each_part() -> None:
+    fingerprints = [
+        Credentials(KEY, URL).fingerprint,
+        Credentials(KEY + "x", URL).fingerprint,
+        Credentials(KEY, URL + "x").fingerprint,
+        Credentials(KEY, URL, organization="o").fingerprint,
+        Credentials(KEY, URL, project="o").fingerprint,
     ]
-    assert len(set(views)) == len(views)
-    assert all(len(view) == 12 and int(view, 16) >= 0 for view in views)
+    assert len(set(fingerprints)) == len(fingerprints)
+    assert all(len(fingerprint) == 12 and int(fingerprint, 16) >= 0 for fingerprint in fingerprints)

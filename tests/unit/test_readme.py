@@ -3,7 +3,8 @@
 import json
 import re
 
-from snapshot import __version__, events
+from snapshot import __version__
+from snapshot.aws import events
 from snapshot.changes import Changes, JobChange, ShutdownChange
 from snapshot.job import KNOWN_STATUSES, Job
 
@@ -12,10 +13,12 @@ from tests.integration import test_aws_faults, test_concurrency, test_delivery, 
 from tests.sandbox.aws import ROOT
 from tests.stack import test_permissions
 
+DEVELOPERS = (ROOT / "functions/snapshot/README.md").read_text()
 
-def table(*header: str) -> list[list[str]]:
-    """The cells of the table with this header, code marks removed."""
-    lines = iter(README.splitlines())
+
+def table(*header: str, text: str = README) -> list[list[str]]:
+    """The cells of the table with this header."""
+    lines = iter(text.splitlines())
     assert f"| {' | '.join(header)} |" in lines
     next(lines)
     rows = []
@@ -77,10 +80,10 @@ def test_events() -> None:
     assert {sample["detail-type"]: list(sample["detail"]) for sample in samples} == rows
     job = JobChange(Job(*[""] * len(Job._fields)), "failed", None)
     shutdown = ShutdownChange("", "", "", [])
-    origin = events.Origin("", "", "", "")
+    context = events.EventContext("", "", "", "")
     assert rows == {
-        events.JOB_CHANGED: list(events._job_detail(origin, job)),
-        events.SHUTDOWN_ANNOUNCED: list(events._shutdown_detail(origin, shutdown)),
+        events.JOB_CHANGED: list(events._job_detail(context, job)),
+        events.SHUTDOWN_ANNOUNCED: list(events._shutdown_detail(context, shutdown)),
     }
     assert {sample["source"] for sample in samples} == {events.SOURCE}
 
@@ -116,13 +119,18 @@ def test_make_targets_exist() -> None:
 
 
 def test_the_way_of_the_data_names_every_module() -> None:
-    files = " ".join(files for _, files in table("step", "file in `functions/snapshot`"))
-    modules = {path.name for path in (ROOT / "functions/snapshot").glob("*.py")} - {"__init__.py"}
-    assert set(re.findall(r"`(\w+\.py)`", files)) == modules
+    files = " ".join(files for _, files in table("step", "file", text=DEVELOPERS))
+    package = ROOT / "functions/snapshot"
+    modules = {str(path.relative_to(package)) for path in package.rglob("*.py") if path.stat().st_size > 100}
+    assert set(re.findall(r"`([\w/]+\.py)`", files)) == modules - {"__init__.py"}
 
 
 def test_what_holds_an_addition_exists() -> None:
-    paths = [path for *_, held in table("what", "where", "checked by") for path in re.findall(r"`(tests/\S+)`", held)]
+    paths = [
+        path
+        for *_, held in table("what", "where", "checked by", text=DEVELOPERS)
+        for path in re.findall(r"`(tests/\S+)`", held)
+    ]
     assert paths
     assert all((ROOT / path).exists() for path in paths)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from snapshot import telemetry
-from snapshot.measures import Measures
+from snapshot.counts import Counts
 from snapshot.settings import Run
 
 
@@ -20,7 +20,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_metric_has_its_dimensions(days: int | None, capsys: pytest.CaptureFixture[str]) -> None:
     run = Run("team-a", datetime(2026, 1, 31, 12, tzinfo=UTC), full=False)
     for _ in range(2):  # nothing of one run is left for the next
-        telemetry.emit(run, Measures(3, {"running": 2, "other": 1}, 60.0, days), {"JobsFailed": 2})
+        telemetry.emit(run, Counts(3, {"running": 2, "other": 1}, 60.0, days), {"JobsFailed": 2})
         found = {}
         for text in capsys.readouterr().out.splitlines():
             line = json.loads(text)

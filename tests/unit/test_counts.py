@@ -5,25 +5,27 @@ from typing import Any
 
 import pytest
 from snapshot import table
+from snapshot.counts import count
 from snapshot.job import KNOWN_STATUSES, parse
-from snapshot.measures import measure
+from snapshot.models import NO_MODELS, Models
+from snapshot.table import Line
 
 from tests.samples import payload
 
 NOW = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
 
 
-def line(number: int, shutdown_date: str = "", **fields: Any) -> bytes:
+def line(number: int, shutdown_date: str = "", **fields: Any) -> Line:
     return table.to_line(parse(payload(number, **fields))._replace(shutdown_date=shutdown_date))
 
 
 def test_every_status_is_counted_and_unknown_ones_are_other() -> None:
     statuses = ["running", "running", "paused", "succeeded", "melting", "frozen"]
     lines = [line(number, status=status) for number, status in enumerate(statuses)]
-    measures = measure(lines, NOW, [])
-    assert measures.job_count == 6
-    assert list(measures.by_status) == [*KNOWN_STATUSES, "other"]
-    counted = {status: count for status, count in measures.by_status.items() if count}
+    counts = count(lines, NOW, NO_MODELS)
+    assert counts.job_count == 6
+    assert list(counts.by_status) == [*KNOWN_STATUSES, "other"]
+    counted = {status: number for status, number in counts.by_status.items() if number}
     assert counted == {"running": 2, "paused": 1, "succeeded": 1, "other": 2}
 
 
@@ -35,9 +37,9 @@ def test_the_oldest_active_job() -> None:
         line(3, status="paused", created_at=at - 7200),
         line(4, status="succeeded", created_at=at - 9000),
     ]
-    assert measure(lines, NOW, []).oldest_active_age == 3600
-    assert measure(lines[2:], NOW, []).oldest_active_age == 0
-    assert measure([line(1, status="running", created_at=at + 60)], NOW, []).oldest_active_age == 0
+    assert count(lines, NOW, NO_MODELS).oldest_active_age == 3600
+    assert count(lines[2:], NOW, NO_MODELS).oldest_active_age == 0
+    assert count([line(1, status="running", created_at=at + 60)], NOW, NO_MODELS).oldest_active_age == 0
 
 
 @pytest.mark.parametrize(
@@ -56,4 +58,4 @@ def test_the_oldest_active_job() -> None:
 )
 def test_days_to_the_first_shutdown(ends: dict[str, str], listed: list[str], days: int | None) -> None:
     lines = [line(number, end, fine_tuned_model=model) for number, (model, end) in enumerate(ends.items())]
-    assert measure(lines, NOW, [model.encode() for model in listed]).days_to_shutdown == days
+    assert count(lines, NOW, Models({model.encode(): None for model in listed})).days_to_shutdown == days

@@ -3,18 +3,16 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from snapshot.aws import CONFIG
+from snapshot import aws
 from snapshot.changes import Changes, JobChange, ShutdownChange
+from snapshot.deadline import Deadline
 from snapshot.errors import SnapshotError
 
 if TYPE_CHECKING:
-    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 SOURCE = "fine-tuning.snapshots"
@@ -29,7 +27,7 @@ _ATTEMPTS = 5
 _FIRST_WAIT_SECONDS = 0.2
 
 
-class Origin(NamedTuple):
+class EventContext(NamedTuple):
     """Where events come from: the source and key of the snapshot, the function's ARN, and the bus they go to."""
 
     source: str
@@ -38,17 +36,17 @@ class Origin(NamedTuple):
     bus: str
 
 
-def put(origin: Origin, changes: Changes, deadline: float) -> None:
+def send(context: EventContext, changes: Changes, deadline: Deadline) -> None:
     """Send every change as an event; raises SnapshotError if EventBridge keeps refusing one, or at the `deadline`."""
-    details = [(JOB_CHANGED, _job_detail(origin, change)) for change in changes.jobs]
-    details += [(SHUTDOWN_ANNOUNCED, _shutdown_detail(origin, change)) for change in changes.shutdowns]
-    for batch in _batches([_entry(origin, detail_type, detail) for detail_type, detail in details]):
-        if time.monotonic() >= deadline:
-            raise SnapshotError("No time is left to send all changes. The next run sends them again.")
+    details = [(JOB_CHANGED, _job_detail(context, change)) for change in changes.jobs]
+    details += [(SHUTDOWN_ANNOUNCED, _shutdown_detail(context, change)) for change in changes.shutdowns]
+    for batch in _batches([_entry(context, detail_type, detail) for detail_type, detail in details]):
+        if deadline.is_over:
+            raise SnapshotError("No time is left to send all changes.")
         try:
             _deliver(batch)
         except (BotoCoreError, ClientError) as error:
-            raise SnapshotError(f"EventBridge refuses the changes: {error} The next run sends them again.") from error
+            raise SnapshotError(f"EventBridge refuses the changes: {error}") from error
 
 
 def _unquoted(text: str) -> str:
@@ -56,10 +54,10 @@ def _unquoted(text: str) -> str:
     return text.replace("\\", "/").replace('"', "'")
 
 
-def _job_detail(origin: Origin, change: JobChange) -> dict[str, Any]:
+def _job_detail(context: EventContext, change: JobChange) -> dict[str, Any]:
     job = change.job
     return {
-        "snapshot_source": origin.source,
+        "snapshot_source": context.source,
         "job_id": _unquoted(job.id),
         "model": _unquoted(job.model),
         "fine_tuned_model": _unquoted(job.fine_tuned_model),
@@ -68,30 +66,30 @@ def _job_detail(origin: Origin, change: JobChange) -> dict[str, Any]:
         "created_at": job.created_at,
         "updated_at": job.updated_at,
         "error": _unquoted(job.error),
-        "snapshot_key": origin.key,
+        "snapshot_key": context.key,
     }
 
 
-def _shutdown_detail(origin: Origin, change: ShutdownChange) -> dict[str, Any]:
+def _shutdown_detail(context: EventContext, change: ShutdownChange) -> dict[str, Any]:
     return {
-        "snapshot_source": origin.source,
+        "snapshot_source": context.source,
         "model": _unquoted(change.model),
         "shutdown_date": change.shutdown_date,
         "previous_shutdown_date": change.previous_shutdown_date,
         "fine_tuned_models": change.fine_tuned_models[:_MODELS_NAMED],
         "fine_tuned_model_count": len(change.fine_tuned_models),
-        "snapshot_key": origin.key,
+        "snapshot_key": context.key,
     }
 
 
-def _entry(origin: Origin, detail_type: str, detail: dict[str, Any]) -> "PutEventsRequestEntryTypeDef":
+def _entry(context: EventContext, detail_type: str, detail: dict[str, Any]) -> "PutEventsRequestEntryTypeDef":
     return {
         "Source": SOURCE,
         "DetailType": detail_type,
         "Detail": json.dumps(detail, ensure_ascii=False),
         # By this the rules of one stack tell its events from another's on the same bus.
-        "Resources": [origin.function_arn],
-        "EventBusName": origin.bus,
+        "Resources": [context.function_arn],
+        "EventBusName": context.bus,
     }
 
 
@@ -114,15 +112,10 @@ def _deliver(entries: list["PutEventsRequestEntryTypeDef"]) -> None:
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
-        results = _events().put_events(Entries=entries)["Entries"]
+        results = aws.events_client().put_events(Entries=entries)["Entries"]
         refused = [result for result in results if "ErrorCode" in result]
         entries = [entry for entry, result in zip(entries, results, strict=True) if "ErrorCode" in result]
         if not entries:
             return
     reason = f"{refused[0]['ErrorCode']}: {refused[0].get('ErrorMessage', '')}"
-    raise SnapshotError(f"EventBridge refuses {len(entries)} changes: {reason} The next run sends them again.")
-
-
-@cache
-def _events() -> "EventBridgeClient":
-    return boto3.client("events", config=CONFIG)
+    raise SnapshotError(f"EventBridge refuses {len(entries)} changes: {reason}")

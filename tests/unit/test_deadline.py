@@ -5,8 +5,8 @@ import signal
 import time
 
 import pytest
+from snapshot.deadline import Deadline, time_limit
 from snapshot.errors import OutOfTimeError
-from snapshot.time_limit import time_limit
 
 
 def hang() -> None:
@@ -17,21 +17,21 @@ def hang() -> None:
 
 def test_it_ends_a_block_that_swallows_every_exception() -> None:
     started = time.monotonic()
-    with pytest.raises(OutOfTimeError, match="time was used up"), time_limit(0.1):
+    with pytest.raises(OutOfTimeError, match="time was used up"), time_limit(Deadline.after(0.1)):
         hang()
     assert time.monotonic() - started < 5
 
 
 def test_a_limit_in_the_past_ends_it_at_once() -> None:
-    with pytest.raises(OutOfTimeError), time_limit(-5):
+    with pytest.raises(OutOfTimeError), time_limit(Deadline.after(-5)):
         time.sleep(10)
 
 
 def test_it_leaves_nothing_behind() -> None:
     before = signal.getsignal(signal.SIGALRM)
-    with time_limit(0.05):
+    with time_limit(Deadline.after(0.05)):
         pass
-    with pytest.raises(ValueError, match="own"), time_limit(0.05):
+    with pytest.raises(ValueError, match="own"), time_limit(Deadline.after(0.05)):
         raise ValueError("own")
     time.sleep(0.1)
     assert signal.getsignal(signal.SIGALRM) == before

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from snapshot import __version__
+from snapshot.api.client import Client
 from snapshot.credentials import Credentials
+from snapshot.deadline import Deadline
 from snapshot.errors import ApiError, OutOfTimeError
-from snapshot.transport import Transport
 
 from tests.sandbox import api_faults
 from tests.sandbox.api import Fault, SimulatedApi
@@ -36,12 +37,12 @@ def in_seconds(seconds: int) -> str:
     ("wish", "least", "most"), [("2", 2, 4), (in_seconds, 1, 4), (None, 0, 1.5), *((bad, 0, 1.5) for bad in ODD_DATES)]
 )
 def test_retry_after_is_obeyed(
-    wish: str | Callable[[int], str] | None, least: float, most: float, api: SimulatedApi, transport: Transport
+    wish: str | Callable[[int], str] | None, least: float, most: float, api: SimulatedApi, client: Client
 ) -> None:
     wish = wish(2) if callable(wish) else wish
     api.faults = [Fault(JOBS, api_faults.status(429, Retry_After=wish) if wish else api_faults.status(429))]
     started = time.monotonic()
-    transport.get(JOBS)
+    client.get(JOBS)
     assert least <= time.monotonic() - started <= most
 
 
@@ -49,10 +50,10 @@ def test_a_wait_beyond_the_deadline_is_not_begun(api: SimulatedApi) -> None:
     api.faults = [Fault(JOBS, api_faults.status(429, "Slow down.", Retry_After="3600"))]
     started = time.monotonic()
     with (
-        Transport(Credentials(api.key, api.base_url), started + 5) as transport,
+        Client(Credentials(api.key, api.base_url), Deadline(started + 5)) as client,
         pytest.raises(OutOfTimeError, match=r"status 429: Slow down\. No time is left"),
     ):
-        transport.get(JOBS)
+        client.get(JOBS)
     assert time.monotonic() - started < 1
 
 
@@ -60,17 +61,17 @@ def test_an_answer_that_never_ends_is_given_up_at_the_deadline(api: SimulatedApi
     api.faults = [Fault(JOBS, api_faults.stalled)]
     started = time.monotonic()
     with (
-        Transport(Credentials(api.key, api.base_url), started + 1) as transport,
+        Client(Credentials(api.key, api.base_url), Deadline(started + 1)) as client,
         pytest.raises(OutOfTimeError, match="had not arrived in full"),
     ):
-        transport.get(JOBS)
+        client.get(JOBS)
     assert 1 <= time.monotonic() - started < 2
 
 
-def test_attempts_end(api: SimulatedApi, transport: Transport) -> None:
+def test_attempts_end(api: SimulatedApi, client: Client) -> None:
     api.faults = [Fault(JOBS, api_faults.status(503, "Overloaded."), times=2)]
     with pytest.raises(ApiError, match=r"status 503: Overloaded\. Given up after 2 attempts") as caught:
-        transport.get(JOBS, attempts=2)
+        client.get(JOBS, attempts=2)
     assert caught.value.status == 503
 
 
@@ -78,17 +79,17 @@ def test_nobody_listens(api: SimulatedApi) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with (
-        Transport(Credentials(api.key, f"http://127.0.0.1:{port}/v1"), time.monotonic() + 60) as transport,
+        Client(Credentials(api.key, f"http://127.0.0.1:{port}/v1"), Deadline.after(60)) as client,
         pytest.raises(ApiError, match=r"ConnectionError: .*refused.*Given up after 2 attempts"),
     ):
-        transport.get(JOBS, attempts=2)
+        client.get(JOBS, attempts=2)
 
 
 @pytest.mark.parametrize("echo", ["{key}", "sk-simul********cdef", "{key}.", "'{key}'"])
-def test_an_echoed_key_is_not_shown(echo: str, api: SimulatedApi, transport: Transport) -> None:
+def test_an_echoed_key_is_not_shown(echo: str, api: SimulatedApi, client: Client) -> None:
     api.faults = [Fault(JOBS, api_faults.status(400, f"Incorrect key: {echo.format(key=api.key)} found"))]
     with pytest.raises(ApiError, match=r"Incorrect key: \S*\[redacted\]\S* found") as caught:
-        transport.get(JOBS)
+        client.get(JOBS)
     assert "sk-" not in str(caught.value)
     assert "cdef" not in str(caught.value)
 
@@ -100,19 +101,19 @@ def test_a_key_is_not_shown_where_a_text_is_cut(status: int, padding: str, api: 
     text = (padding + api.key + " ") * 5
     api.faults = [Fault(JOBS, api_faults.body(text, status, "text/plain"), times=2)]
     with (
-        Transport(Credentials(api.key, api.base_url), time.monotonic() + 60) as transport,
+        Client(Credentials(api.key, api.base_url), Deadline.after(60)) as client,
         pytest.raises(ApiError) as caught,
     ):
-        transport.get(JOBS, attempts=1)
+        client.get(JOBS, attempts=1)
     assert "azure" not in str(caught.value)
     assert "cdef" not in str(caught.value)
 
 
-def test_a_very_long_message_is_told_soon(api: SimulatedApi, transport: Transport) -> None:
+def test_a_very_long_message_is_told_soon(api: SimulatedApi, client: Client) -> None:
     api.faults = [Fault(JOBS, api_faults.status(400, "x" * 5_000_000))]
     started = time.monotonic()
     with pytest.raises(ApiError, match=r"status 400: x{400}…$"):
-        transport.get(JOBS)
+        client.get(JOBS)
     assert time.monotonic() - started < 5
 
 
@@ -128,8 +129,8 @@ def test_headers(api: SimulatedApi, monkeypatch: pytest.MonkeyPatch, tmp_path: P
         return await api_faults.body({"data": []})(request)
 
     api.faults = [Fault(JOBS, answer)]
-    with Transport(Credentials(api.key, api.base_url, "org-1", "proj-1"), time.monotonic() + 60) as transport:
-        transport.get(JOBS)
+    with Client(Credentials(api.key, api.base_url, "org-1", "proj-1"), Deadline.after(60)) as client:
+        client.get(JOBS)
     assert seen["Authorization"] == f"Bearer {api.key}"
     assert seen["OpenAI-Organization"] == "org-1"
     assert seen["OpenAI-Project"] == "proj-1"

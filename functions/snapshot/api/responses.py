@@ -1,4 +1,4 @@
-"""What an answer of the API is worth: its JSON, or why it cannot be used, told without the key."""
+"""An HTTP response as JSON, or as an error without the key."""
 
 import json
 from collections.abc import Callable
@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import requests
 
-from snapshot.errors import ApiError
-from snapshot.redaction import redacted, without_key
+from snapshot.api.redaction import redacted, without_key
+from snapshot.deadline import Deadline
+from snapshot.errors import ApiError, OutOfTimeError
 
 _RETRIED = {408, 409, 429, 500, 502, 503, 504}
 _ADVICE = {
@@ -17,20 +18,20 @@ _ADVICE = {
     403: " Give the key the permission that the message names (for the list of jobs: api.fine_tuning.jobs.read).",
     404: " Is the base_url right? It must end where the API's paths begin, like https://api.openai.com/v1.",
 }
-
+_MAX_BODY_BYTES = 16 << 20  # bytes; a page of 100 jobs has some 200 KiB
 
 ObjectHook = Callable[[dict[str, Any]], Any]  # of json.loads: what to keep of each JSON object
 
 
 class Reply(NamedTuple):
-    """The JSON object of an answer; `label` names request and answer in error messages."""
+    """The JSON object of a response; `label` names request and response in error messages."""
 
     label: str
     body: dict[str, Any]
 
 
 class FailedAttemptError(Exception):
-    """An attempt that another one may mend, if need be after `retry_after` seconds."""
+    """A failed attempt worth retrying, not before `retry_after` seconds."""
 
     def __init__(self, reason: str, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(reason)
@@ -39,27 +40,40 @@ class FailedAttemptError(Exception):
 
 
 def read(
-    label: str, response: requests.Response, content: bytearray, key: str, object_hook: ObjectHook | None = None
+    label: str, response: requests.Response, body: bytearray, key: str, object_hook: ObjectHook | None = None
 ) -> Reply:
-    """The reply in an answer; raises FailedAttemptError or ApiError, whose texts do not hold the `key`."""
-    content = without_key(content, key)
+    """The reply in a response's content; raises FailedAttemptError or ApiError, whose texts do not hold the `key`."""
+    body = without_key(body, key)
     status = response.status_code
     if status == 200:
-        return Reply(label, _object(label, content, key, object_hook))
+        return Reply(label, _object(label, body, key, object_hook))
     if 300 <= status < 400:
         raise ApiError(
             f"{label}: redirected (status {status}), which is not followed because the key would travel along. "
             "Put the final address into the secret's base_url.",
             status,
         )
-    reason = f"{label}: status {status}: {_error(content, key)}"
+    reason = f"{label}: status {status}: {_error(body, key)}"
     if status in _RETRIED:
         raise FailedAttemptError(reason, status, _retry_after_seconds(response.headers.get("Retry-After")))
     raise ApiError(reason + _ADVICE.get(status, ""), status)
 
 
+def content(label: str, response: requests.Response, deadline: Deadline) -> bytearray:
+    """The body of a response, decompressed; raises ApiError if it is too large, OutOfTimeError at the deadline."""
+    # Piece by piece as they arrive: the time-out of a socket starts anew with each, the deadline does not.
+    body = bytearray()
+    while chunk := response.raw.read1(1 << 16, decode_content=True):
+        body += chunk
+        if len(body) > _MAX_BODY_BYTES:
+            raise ApiError(f"{label}: the answer is larger than {_MAX_BODY_BYTES >> 20} MiB. Is the base_url right?")
+        if deadline.is_over:
+            raise OutOfTimeError(f"{label}: the answer had not arrived in full when the invocation's time was used up.")
+    return body
+
+
 def request_id(response: requests.Response, key: str) -> str:
-    """The API's own name of an answer, for its support, as a part of a label; empty if it gives none."""
+    """The API's own name of a response, for its support, as a part of a label; empty if it gives none."""
     value = redacted(response.headers.get("x-request-id", ""), key, 100)
     return f" (request id {value})" if value else ""
 

@@ -1,0 +1,1 @@
+"""What talks to the fine-tuning API. It knows no AWS."""

@@ -1,0 +1,53 @@
+"""What the metrics and the summary count in a table."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from datetime import date, datetime
+from typing import NamedTuple
+
+from snapshot import table
+from snapshot.job import ACTIVE, KNOWN_STATUSES
+from snapshot.models import Models
+from snapshot.table import Line
+
+OTHER = "other"
+
+_ACTIVE = frozenset(status.encode() for status in ACTIVE)
+
+
+class Counts(NamedTuple):
+    """`by_status` has every known status, zeros included, and `other`; ages are in seconds."""
+
+    job_count: int
+    by_status: dict[str, int]
+    oldest_active_age: float
+    days_to_shutdown: int | None
+
+
+def count(lines: Collection[Line], now: datetime, models: Models) -> Counts:
+    """Count a table at the time of its snapshot; of the `models`, one that is gone is shut down, whatever its date."""
+    statuses: Counter[bytes] = Counter()
+    oldest_active = b""
+    shutdown_dates: set[bytes] = set()
+    listed_only = models.list_fine_tuned
+    for line in lines:
+        fields = table.head(line)
+        status, created_at, shutdown_date = fields[table.STATUS], fields[table.CREATED_AT], fields[table.SHUTDOWN_DATE]
+        statuses[status] += 1
+        if status in _ACTIVE and (not oldest_active or created_at < oldest_active):
+            oldest_active = created_at
+        if shutdown_date and (not listed_only or fields[table.FINE_TUNED_MODEL] in models.shutdown_dates):
+            shutdown_dates.add(shutdown_date)
+    by_status = {status: statuses.pop(status.encode(), 0) for status in KNOWN_STATUSES}
+    by_status[OTHER] = statuses.total()
+    age = (now - datetime.fromisoformat(oldest_active.decode())).total_seconds() if oldest_active else 0.0
+    return Counts(len(lines), by_status, max(age, 0.0), _days_to_first(shutdown_dates, now.date()))
+
+
+def _days_to_first(shutdown_dates: Iterable[bytes], today: date) -> int | None:
+    days = []
+    for shutdown_date in shutdown_dates:
+        with suppress(ValueError):  # somebody has edited the table before
+            days.append((date.fromisoformat(shutdown_date.decode()) - today).days)
+    return min((count for count in days if count >= 0), default=None)
