@@ -85,6 +85,12 @@ def test_a_table_has_the_columns_of_a_snapshot(name: str, day: Day) -> None:
     assert definition["Parameters"]["serialization.null.format"] == ""
 
 
+def test_both_tables_read_files_in_the_same_way(day: Day) -> None:
+    snapshots, latest = (table(day, name)["StorageDescriptor"] for name in ("snapshots", "latest"))
+    assert snapshots.pop("Location") != latest.pop("Location")
+    assert snapshots == latest
+
+
 def test_the_projected_folders_are_those_that_the_function_writes(day: Day) -> None:
     definition = table(day, "snapshots")
     parameters = definition["Parameters"]
