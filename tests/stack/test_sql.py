@@ -16,6 +16,7 @@ import sqlglot
 from snapshot.job import Job
 from sqlglot.optimizer.qualify import qualify
 
+from tests.documents import TEMPLATE
 from tests.sandbox.simulated_jobs import BASE_MODELS
 from tests.stack.day import HOUR, HOURS_AGO, Day
 
@@ -43,13 +44,19 @@ def query(day: Day, sql: str, *parameters: str) -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def saved(day: Day) -> dict[str, str]:
-    """The saved queries of the workgroup: name to SQL."""
+def deployed(day: Day) -> dict[str, dict[str, str]]:
+    """The saved queries of the workgroup, by their id."""
     athena = day.stack.aws.client("athena")
     ids = athena.list_named_queries(WorkGroup=day.stack.outputs["Workgroup"])["NamedQueryIds"]
     queries = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
     assert {entry["Database"] for entry in queries} == {day.stack.outputs["Database"]} == {"fine_tuning_snapshots"}
-    return {entry["Name"]: entry["QueryString"] for entry in queries}
+    return {entry["NamedQueryId"]: entry for entry in queries}
+
+
+@pytest.fixture(scope="module")
+def saved(deployed: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The saved queries of the workgroup: name to SQL."""
+    return {entry["Name"]: entry["QueryString"] for entry in deployed.values()}
 
 
 def table(day: Day, name: str) -> dict[str, Any]:
@@ -89,6 +96,15 @@ def test_both_tables_read_files_in_the_same_way(day: Day) -> None:
     snapshots, latest = (table(day, name)["StorageDescriptor"] for name in ("snapshots", "latest"))
     assert snapshots.pop("Location") != latest.pop("Location")
     assert snapshots == latest
+
+
+def test_the_saved_queries_are_those_of_the_template(deployed: dict[str, dict[str, str]], day: Day) -> None:
+    ids = day.stack.physical_ids("AWS::Athena::NamedQuery")
+    assert set(ids.values()) == deployed.keys()
+    assert {
+        logical_id: {"Name": entry["Name"], "Description": entry["Description"], "Sql": entry["QueryString"]}
+        for logical_id, entry in ((logical_id, deployed[query_id]) for logical_id, query_id in ids.items())
+    } == {f"{key}Query": query for key, query in TEMPLATE["Mappings"]["SavedQueries"].items()}
 
 
 def test_the_projected_folders_are_those_that_the_function_writes(day: Day) -> None:

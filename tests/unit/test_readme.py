@@ -89,8 +89,7 @@ def test_events() -> None:
 
 
 def test_queries() -> None:
-    resources = [entry for entry in TEMPLATE["Resources"].values() if isinstance(entry, dict)]
-    queries = [entry["Properties"] for entry in resources if entry["Type"] == "AWS::Athena::NamedQuery"]
+    queries = TEMPLATE["Mappings"]["SavedQueries"].values()
     assert [[query["Name"], query["Description"]] for query in queries] == table("query", "question")
 
 
