@@ -272,21 +272,19 @@ def test_snapshots_are_missing_when_the_schedules_are_disabled(aws: EmbeddedAws,
 
 
 def test_the_dashboard_finds_the_metrics(calm: Stack) -> None:
-    body = json.loads(
-        calm.aws.client("cloudwatch").get_dashboard(DashboardName=calm.outputs["Dashboard"])["DashboardBody"]
-    )
+    text = calm.aws.client("cloudwatch").get_dashboard(DashboardName=calm.outputs["Dashboard"])["DashboardBody"]
+    assert not any(unresolved in text for unresolved in ("${", '"Fn::', '"Ref"'))
+    body = json.loads(text)
     told = emitted(calm)
     names = {name for _, name, _ in told}
     dimension_sets = {
         frozenset(key for key, _ in dimensions) for namespace, _, dimensions in told if namespace == "FineTuning"
     }
-    searches = [
-        metric[0]["expression"]
-        for widget in body["widgets"]
-        for metric in widget["properties"]["metrics"]
-        if isinstance(metric[0], dict)
-    ]
+    metrics = [metric for widget in body["widgets"] for metric in widget["properties"]["metrics"]]
+    searches = [metric[0]["expression"] for metric in metrics if isinstance(metric[0], dict)]
     assert len(searches) == 4
+    functions = [metric[3] for metric in metrics if metric[0] == "AWS/Lambda"]
+    assert functions == [calm.outputs["SnapshotFunction"]] * 2
     for search in searches:
         assert 'service="alarmed"' in search
         schema = search.split("{FineTuning,")[1].split("}")[0]
