@@ -38,6 +38,15 @@ def list_jobs(client: Client, previous: Sequence[Line], *, full: bool) -> Listin
 
     With `full` every page is read, whatever the previous table says.
     """
+    lines, is_full = _lines(client, previous, full=full)
+    models = _models(client, lines)
+    for index, line in enumerate(lines):  # in place: a long table is not to be held twice
+        lines[index] = models.dated(line)
+    return Listing(lines, is_full, models)
+
+
+def _lines(client: Client, previous: Sequence[Line], *, full: bool) -> tuple[list[Line], bool]:
+    """The lines but for their shutdown dates; whether every page was read."""
     before = PreviousTable(previous)
     read, retrieved, start = _read(client, before, full=full)
     _fill_updated_at(client, before, read, retrieved)
@@ -45,9 +54,9 @@ def list_jobs(client: Client, previous: Sequence[Line], *, full: bool) -> Listin
     if start is None:
         table.newest_first(lines)
     else:
-        lines += (retrieved.get(table.job_id(line), line) for line in previous[start:])
-    models = _models(client, lines)
-    return Listing(models.filled_into(lines), start is None, models)
+        carried = previous[start:]
+        lines += [retrieved.get(table.job_id(line), line) for line in carried] if retrieved else carried
+    return lines, start is None
 
 
 class _Read(NamedTuple):

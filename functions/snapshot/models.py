@@ -1,6 +1,6 @@
 """What the API says of its models: which there are, and when they will be shut down."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,23 +24,16 @@ class Models(NamedTuple):
         """Whether fine-tuned models are among them, so that one that is not listed any more is gone."""
         return any(model.startswith(b"ft:") for model in self.shutdown_dates)
 
-    def filled_into(self, lines: Iterable[Line]) -> list[Line]:
-        """A table's lines with the shutdown dates; where the API does not say, the last known date stays."""
-        return [self._filled_into(line) for line in lines]
-
-    def _filled_into(self, line: Line) -> Line:
+    def dated(self, line: Line) -> Line:
+        """A line with the shutdown date of its fine-tuned model, else of the base, else the last known one."""
         fields = table.head(line)
-        date = self._shutdown_date(fields[table.MODEL], fields[table.FINE_TUNED_MODEL])
+        date: bytes | None = b""
+        if fine_tuned_model := fields[table.FINE_TUNED_MODEL]:
+            own, base = self.shutdown_dates.get(fine_tuned_model), self.shutdown_dates.get(_base(fields[table.MODEL]))
+            date = own if own or base is None else base
         if date is None or date == fields[table.SHUTDOWN_DATE]:
             return line
         return table.with_shutdown_date(line, date)
-
-    def _shutdown_date(self, model: bytes, fine_tuned_model: bytes) -> bytes | None:
-        """That of a fine-tuned model, else of its base; empty if none is announced, None if the API does not say."""
-        if not fine_tuned_model:
-            return b""
-        own, base = self.shutdown_dates.get(fine_tuned_model), self.shutdown_dates.get(_base(model))
-        return own if own or base is None else base
 
 
 NO_MODELS = Models({})

@@ -4,7 +4,7 @@ It travels as `list[Line]`; a line is taken apart in this module only.
 """
 
 from collections.abc import Sequence
-from typing import NewType
+from typing import NewType, cast
 
 from snapshot.job import Job
 
@@ -46,17 +46,17 @@ def with_shutdown_date(line: Line, shutdown_date: bytes) -> Line:
 
 def job_id(line: Line) -> str:
     """The id in a line."""
-    return field(line, ID).decode()
+    return line.split(b"\t", ID + 1)[ID].decode()
 
 
 def status(line: Line) -> str:
     """The status in a line."""
-    return field(line, STATUS).decode()
+    return line.split(b"\t", STATUS + 1)[STATUS].decode()
 
 
 def created_at(line: Line) -> str:
     """The time in a line by which lines are ordered; empty in another version's table without it."""
-    return field(line, CREATED_AT).decode()
+    return line[: line.index(b"\t")].decode()
 
 
 def newest_first(lines: list[Line]) -> None:
@@ -84,7 +84,7 @@ def from_body(body: bytes) -> list[Line]:
     if any(line.decode().count("\t") != len(columns) - 1 for line in lines):
         raise ValueError("a line has more or fewer fields than the header")
     if header == HEADER:
-        return [*map(Line, lines)]
+        return cast("list[Line]", lines)
     return [_in_these_columns(line, columns) for line in lines]
 
 
