@@ -101,9 +101,13 @@ def let_things_happen(deployment: Deployment) -> None:
     """One job fails, one succeeds, one is created and one is gone."""
     api = deployment.api
     now = int(api.now)
-    api.jobs = [payload(9, created_at=now, status="queued", finished_at=None), *api.jobs[:-1]]
-    api.jobs[1] = {**api.jobs[1], "status": "failed", "finished_at": now, "error": {"code": "c", "message": "m"}}
-    api.jobs[2] = {**api.jobs[2], "status": "succeeded", "finished_at": now, "fine_tuned_model": "ft:2"}
+    failing, succeeding, *others, _ = api.jobs
+    api.jobs = [
+        payload(9, created_at=now, status="queued", finished_at=None),
+        failing | {"status": "failed", "finished_at": now, "error": {"code": "c", "message": "m"}},
+        succeeding | {"status": "succeeded", "finished_at": now, "fine_tuned_model": "ft:2"},
+        *others,
+    ]
 
 
 def start_with_a_snapshot(deployment: Deployment) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from tests.sandbox import simulated_jobs
-from tests.sandbox.simulated_jobs import SimulatedJob
+from tests.sandbox.simulated_jobs import SimulatedJob, StaticJob
 
 LARGEST_PAGE = 100
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -66,13 +66,17 @@ class SimulatedApi:
 
     @property
     def jobs(self) -> list[Any]:
-        """SimulatedJob or bare job objects, newest first. Set it anew to change it."""
+        """Newest first. A bare job object becomes a StaticJob when it is set; to change the list, set it anew.
+
+        The type is Any because only a test knows which of the two kinds it has set.
+        """
         return self._jobs
 
     @jobs.setter
     def jobs(self, jobs: list[Any]) -> None:
-        self._positions = {_id(job): position for position, job in enumerate(jobs)}
-        self._jobs = jobs
+        served: list[SimulatedJob | StaticJob] = [StaticJob(job) if isinstance(job, dict) else job for job in jobs]
+        self._positions = {job.id: position for position, job in enumerate(served)}
+        self._jobs = served
 
     @property
     def base_url(self) -> str:
@@ -90,7 +94,7 @@ class SimulatedApi:
 
     def job(self, job_id: str) -> dict[str, Any]:
         """One job object as a client sees it now."""
-        return _payload(self._jobs[self._positions[job_id]], self.now)
+        return self._jobs[self._positions[job_id]].payload(self.now)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -145,21 +149,20 @@ class SimulatedApi:
         if window is None:
             return error(404, "No such fine-tuning job: the one after which to go on.", "invalid_request_error")
         now = self.now
-        entries = [_encoded(job, now) for job in self._jobs[window]]
+        entries = [job.encoded(now) for job in self._jobs[window]]
         return self._page(entries, more=window.stop < len(self._jobs))
 
     async def _retrieve_job(self, request: web.Request) -> web.Response:
         position = self._positions.get(request.match_info["id"])
         if position is None:
             return error(404, f"Could not find fine tune: {request.match_info['id']}", "fine_tune_not_found")
-        return _json(_encoded(self._jobs[position], self.now))
+        return _json(self._jobs[position].encoded(self.now))
 
     async def _list_events(self, request: web.Request) -> web.Response:
         position = self._positions.get(request.match_info["id"])
         if position is None:
             return error(404, f"Could not find fine tune: {request.match_info['id']}", "fine_tune_not_found")
-        job = self._jobs[position]
-        events = job.events(self.now) if isinstance(job, SimulatedJob) else []
+        events = self._jobs[position].events(self.now)
         window = self._window(request, {event["id"]: number for number, event in enumerate(events)}, default=20)
         if window is None:
             return error(404, "No such event: the one after which to go on.", "invalid_request_error")
@@ -167,7 +170,7 @@ class SimulatedApi:
 
     async def _list_models(self, _request: web.Request) -> web.Response:
         now = self.now
-        tuned = (_fine_tuned_model(job, now) for job in self._jobs)
+        tuned = (job.fine_tuned_model(now) for job in self._jobs)
         today = datetime.fromtimestamp(self._started, UTC).date()
         return _json(simulated_jobs.models(filter(None, tuned), today, self.announced))
 
@@ -199,24 +202,6 @@ def _unauthorized(header: str) -> web.Response:
 
 def _json(body: bytes) -> web.Response:
     return web.Response(body=body, content_type="application/json")
-
-
-def _id(job: Any) -> str:
-    return job.id if isinstance(job, SimulatedJob) else job.get("id") if isinstance(job, dict) else repr(job)
-
-
-def _payload(job: Any, now: float) -> Any:
-    return job.payload(now) if isinstance(job, SimulatedJob) else job
-
-
-def _fine_tuned_model(job: Any, now: float) -> str | None:
-    if isinstance(job, SimulatedJob):
-        return job.fine_tuned_model if job.status(now) == "succeeded" else None
-    return job.get("fine_tuned_model")
-
-
-def _encoded(job: Any, now: float) -> bytes:
-    return job.encoded(now) if isinstance(job, SimulatedJob) else json.dumps(job).encode()
 
 
 def main() -> None:

@@ -76,7 +76,7 @@ class SimulatedJob:
             "model": self.model,
             "created_at": self.created_at,
             "finished_at": int(reached) if ended else None,
-            "fine_tuned_model": self.fine_tuned_model if succeeded else None,
+            "fine_tuned_model": self.fine_tuned_model(now),
             "organization_id": "org-simulated",
             "result_files": [f"file-{self.id[-8:]}"] if succeeded else [],
             "status": status,
@@ -98,9 +98,9 @@ class SimulatedJob:
             },
         }
 
-    @property
-    def fine_tuned_model(self) -> str:
-        return f"ft:{self.model}:acme:{self.suffix}:{self.id[-8:]}"
+    def fine_tuned_model(self, now: float) -> str | None:
+        """The name of the model that the job has made, if it has succeeded."""
+        return f"ft:{self.model}:acme:{self.suffix}:{self.id[-8:]}" if self.status(now) == "succeeded" else None
 
     def events(self, now: float) -> list[dict[str, Any]]:
         """The job's events, newest first."""
@@ -116,6 +116,30 @@ class SimulatedJob:
             }
             for number, (at, status) in reversed(list(enumerate(self.reached(now))))
         ]
+
+
+class StaticJob(dict[str, Any]):
+    """A job object that stays as it is, whatever the time; read like a SimulatedJob."""
+
+    @property
+    def id(self) -> str:
+        return str(self["id"])
+
+    def encoded(self, _now: float) -> bytes:
+        """The job object as JSON."""
+        return json.dumps(self).encode()
+
+    def payload(self, _now: float) -> dict[str, Any]:
+        """The job object itself."""
+        return self
+
+    def fine_tuned_model(self, _now: float) -> str | None:
+        """The name of the model that the job has made, if any."""
+        return self.get("fine_tuned_model")
+
+    def events(self, _now: float) -> list[dict[str, Any]]:
+        """None: what happened to the job is not known."""
+        return []
 
 
 def new_job(chance: random.Random, created_at: float, ends_as: str, hours: float | None = None) -> SimulatedJob:
