@@ -99,7 +99,7 @@ def deployment(aws: EmbeddedAws, base_url: str, key: str) -> dict[str, str]:
     """The function's environment, with a bucket and a secret of its own."""
     name = f"bench-{uuid.uuid4().hex}"
     aws.client("s3").create_bucket(Bucket=name)
-    aws.client("secretsmanager").create_secret(Name=f"{name}/default", SecretString=key)
+    aws.put_secret(f"{name}/default", key)
     return (
         {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
         | aws.environment

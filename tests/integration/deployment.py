@@ -37,7 +37,6 @@ class Deployment:
         self.api = api
         self.prefix = prefix
         self.bucket = prefix.strip("/")
-        self.secrets = aws.client("secretsmanager")
         self.s3 = aws.client("s3")
         self.s3.create_bucket(Bucket=self.bucket)
         self.log = io.StringIO()
@@ -46,11 +45,7 @@ class Deployment:
 
     def put_secret(self, value: str | bytes | None, source: str = "default") -> None:
         """Create or replace the secret of a source: text, binary, or without a value."""
-        given = {str: {"SecretString": value}, bytes: {"SecretBinary": value}}.get(type(value), {})
-        try:
-            self.secrets.create_secret(Name=self.prefix + source, **given)
-        except self.secrets.exceptions.ResourceExistsException:
-            self.secrets.put_secret_value(SecretId=self.prefix + source, **given)
+        self.aws.put_secret(self.prefix + source, value)
 
     def put_simulated_secret(self, source: str = "default") -> None:
         """The secret that opens the simulated API."""
@@ -71,9 +66,8 @@ class Deployment:
         return summary
 
     def objects(self) -> dict[str, bytes]:
-        """Every object in the bucket."""
-        keys = [entry["Key"] for entry in self.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])]
-        return {key: self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys}
+        """Every object in the bucket: key to content."""
+        return self.aws.objects(self.bucket)
 
     def rows(self, source: str = "default") -> list[dict[str, str]]:
         """The newest table, as a reader sees it."""

@@ -87,6 +87,22 @@ class EmbeddedAws:
             service, region_name=REGION, endpoint_url=self.endpoint, verify=str(self.certificate), **keys
         )
 
+    def put_secret(self, name: str, value: str | bytes | None) -> None:
+        """Create or replace a secret: text, binary, or without a value."""
+        secrets = self.client("secretsmanager")
+        given = {} if value is None else {"SecretBinary" if isinstance(value, bytes) else "SecretString": value}
+        try:
+            secrets.create_secret(Name=name, **given)
+        except secrets.exceptions.ResourceExistsException:
+            secrets.put_secret_value(SecretId=name, **given)
+
+    def objects(self, bucket: str) -> dict[str, bytes]:
+        """Every object in a bucket: key to content."""
+        s3 = self.client("s3")
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+
     def _server_environment(self, folder: Path) -> dict[str, str]:
         # Only this: the functions inherit it, and the user's own AWS settings must not reach them.
         return _OUTWARD | {

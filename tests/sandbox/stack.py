@@ -33,12 +33,7 @@ class Stack:
 
     def put_secret(self, source: str, value: str) -> None:
         """Create or replace the secret of a source."""
-        secrets = self.aws.client("secretsmanager")
-        name = self.parameters["SecretPrefix"] + source
-        try:
-            secrets.create_secret(Name=name, SecretString=value)
-        except secrets.exceptions.ResourceExistsException:
-            secrets.put_secret_value(SecretId=name, SecretString=value)
+        self.aws.put_secret(self.parameters["SecretPrefix"] + source, value)
 
     def invoke(self, **event: Any) -> dict[str, Any]:
         """Invoke the function and return its summary; raises InvocationError with its error."""
@@ -53,9 +48,7 @@ class Stack:
 
     def objects(self) -> dict[str, bytes]:
         """Every object in the bucket: key to content."""
-        s3, bucket = self.aws.client("s3"), self.outputs["SnapshotBucket"]
-        keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
-        return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+        return self.aws.objects(self.outputs["SnapshotBucket"])
 
     def logs(self) -> list[str]:
         """Every line that the function has logged, metrics included."""

@@ -90,7 +90,7 @@ class Role:
         stack.aws.client("s3").put_object(Bucket=self.bucket, Key="latest/b", Body=b"x")
         stack.aws.client("events").create_event_bus(Name="of-somebody-else")
         stack.put_secret("mine", "sk-mine")
-        stack.aws.client("secretsmanager").create_secret(Name="of-somebody-else", SecretString="sk-theirs")
+        stack.aws.put_secret("of-somebody-else", "sk-theirs")
 
     def client(self, service: str) -> Any:
         return self._aws.client(service, **self._credentials)
