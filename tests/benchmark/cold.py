@@ -6,14 +6,14 @@
 import os
 import sys
 
-from context import CONTEXT
-
 
 def ours() -> None:
     """The handler."""
     from snapshot.app import lambda_handler  # noqa: PLC0415
 
-    lambda_handler({}, CONTEXT)
+    from tests.context import Context  # noqa: PLC0415
+
+    lambda_handler({}, Context(900))
 
 
 def sdk(base_url: str, key: str) -> None:

@@ -12,8 +12,6 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from context import CONTEXT
-
 PAGE = 100
 
 
@@ -60,9 +58,11 @@ def ours(full: bool) -> Callable[[], int]:
     from snapshot import aws  # noqa: PLC0415
     from snapshot.app import lambda_handler  # noqa: PLC0415
 
+    from tests.context import Context  # noqa: PLC0415
+
     aws.s3_client()
     aws.secrets_client()
-    return lambda: int(lambda_handler({"full": full}, CONTEXT)["job_count"])
+    return lambda: int(lambda_handler({"full": full}, Context(900))["job_count"])
 
 
 def peak_mib() -> float:

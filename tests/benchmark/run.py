@@ -104,7 +104,8 @@ def deployment(aws: EmbeddedAws, base_url: str, key: str) -> dict[str, str]:
         {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
         | aws.environment
         | {
-            "PYTHONPATH": str(ROOT / ".aws-sam" / "build" / "SnapshotFunction"),
+            # The root comes last: from there only the handler's context is taken.
+            "PYTHONPATH": os.pathsep.join([str(ROOT / ".aws-sam" / "build" / "SnapshotFunction"), str(ROOT)]),
             "PYTHONPYCACHEPREFIX": str(ROOT / ".venv" / "benchmark-pycache"),  # or they would be deployed
             "SNAPSHOT_BUCKET": name,
             "SECRET_PREFIX": f"{name}/",

@@ -9,7 +9,7 @@ from typing import Any
 import botocore.handlers
 from snapshot.app import lambda_handler
 
-from tests.integration.deployment import Context
+from tests.context import Context
 from tests.sandbox.aws import ROOT
 
 calls = 0
@@ -49,5 +49,5 @@ def die() -> None:
 
 if __name__ == "__main__":
     botocore.handlers.BUILTIN_HANDLERS += [("before-call", count), ("after-call", done)]
-    lambda_handler(json.loads(sys.argv[1]), Context(300))  # type: ignore[arg-type]
+    lambda_handler(json.loads(sys.argv[1]), Context(300))
     print(calls, file=sys.stderr)

@@ -12,14 +12,14 @@ from typing import Any
 from snapshot import aws
 from snapshot.app import lambda_handler
 
-from tests.integration.deployment import Context
+from tests.context import Context
 
 
 def run(event: dict[str, Any], results: int) -> None:
     """What a process does; what it prints for CloudWatch goes nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     try:
-        outcome = {"summary": lambda_handler(event, Context(300))}  # type: ignore[arg-type]
+        outcome: dict[str, Any] = {"summary": lambda_handler(event, Context(300))}
     except Exception as error:  # noqa: BLE001 - told, not handled
         outcome = {"error": f"{type(error).__name__}: {error}"}
     os.write(results, json.dumps({"event": event} | outcome).encode() + b"\n")

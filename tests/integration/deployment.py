@@ -2,31 +2,16 @@
 
 import io
 import json
-import time
 import traceback
 from typing import Any
 
 import pytest
 from snapshot.app import lambda_handler
 
+from tests.context import Context
 from tests.samples import payload
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
-
-
-class Context:
-    """What Lambda gives a handler beside the event."""
-
-    function_name = "function"
-    memory_limit_in_mb = 256
-    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:function"
-    aws_request_id = "request"
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return max(0, int((self._end - time.monotonic()) * 1000))
 
 
 class Deployment:
@@ -54,7 +39,7 @@ class Deployment:
     def run(self, *, seconds: float = 300, **event: Any) -> dict[str, Any]:
         """Invoke the handler. Whatever it says, prints, logs or raises is searched for the key."""
         try:
-            summary = lambda_handler(event, Context(seconds))  # type: ignore[arg-type]
+            summary = lambda_handler(event, Context(seconds))
         except Exception:
             self._search(traceback.format_exc())
             raise
