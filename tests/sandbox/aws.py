@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ import trustme
 REGION = "us-east-1"
 ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60
+_new_client: Callable[..., Any] = boto3.client  # its own type takes no names of services but literal ones
 # The way to a real API, where `make run` asks one.
 _OUTWARD = {
     name: value
@@ -83,7 +85,7 @@ class EmbeddedAws:
     def client(self, service: str, **credentials: str) -> Any:
         """A boto3 client of the root's, or of other credentials."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} | credentials
-        return boto3.client(
+        return _new_client(
             service, region_name=REGION, endpoint_url=self.endpoint, verify=str(self.certificate), **keys
         )
 

@@ -80,8 +80,8 @@ class _Call(BaseHTTPRequestHandler):
         if kind in {"dropped before", "held"}:
             self.close_connection = True
         elif kind[:1].isdigit():
-            status, code = kind.split()
-            self.reply(int(status), *self.error(code))
+            number, code = kind.split()
+            self.reply(int(number), *self.error(code))
         else:
             status, headers, content = self.forward(body)
             if kind == "entries refused":

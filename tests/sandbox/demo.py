@@ -31,9 +31,10 @@ def main() -> int:
             aws = closing.enter_context(EmbeddedAws())
         with _step("Deploying the stack from template.yaml"):
             stack = Stack(aws, "fine-tuning-snapshots", {"ScheduleState": "DISABLED", "SecretPrefix": "fine-tuning/"})
+        api = None
         secret = _own_secret()
-        api = None if secret else closing.enter_context(SimulatedApi())
-        if api:
+        if not secret:
+            api = closing.enter_context(SimulatedApi())
             console.print("[dim]OPENAI_API_KEY is not set: listing simulated jobs.[/]")
             demo_story.begin(api)
             secret = {"api_key": api.key, "base_url": api.base_url}

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import ge, gt, le, lt
 from typing import Any
 
@@ -11,13 +11,13 @@ OK, ALARM, INSUFFICIENT_DATA = "OK", "ALARM", "INSUFFICIENT_DATA"
 
 # CloudWatch looks further back than the evaluation periods; its documented examples look two periods further.
 _PERIODS_FURTHER_BACK = 2
-_COMPARISONS = {
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": gt,
     "GreaterThanOrEqualToThreshold": ge,
     "LessThanThreshold": lt,
     "LessThanOrEqualToThreshold": le,
 }
-_STATISTICS = {
+_STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
     "Maximum": max,
     "Minimum": min,
     "Sum": sum,
@@ -61,4 +61,4 @@ def _breach(alarm: Mapping[str, Any], values: Sequence[float]) -> bool | None:
     if not values:
         return None
     statistic = _STATISTICS[alarm["Statistic"]](values)
-    return bool(_COMPARISONS[alarm["ComparisonOperator"]](statistic, alarm["Threshold"]))
+    return _COMPARISONS[alarm["ComparisonOperator"]](statistic, alarm["Threshold"])
