@@ -14,4 +14,5 @@ anything = st.recursive(
 def examples(count: int) -> int:
     """So many examples with hypothesis's default profile, 20 times as many with that of `make soak`."""
     default = settings.get_profile("default").max_examples
-    return count * settings.default.max_examples // default
+    current = settings.get_profile(settings.get_current_profile_name()).max_examples
+    return count * current // default

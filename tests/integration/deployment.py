@@ -47,8 +47,7 @@ class Deployment:
             self.output += self._capsys.readouterr().out
             self._search(self.output + self.log.getvalue())
         self._search(repr(summary))
-        assert isinstance(summary, dict)
-        return summary
+        return {**summary}  # of either kind: a test knows which one it reads
 
     def objects(self) -> dict[str, bytes]:
         """Every object in the bucket: key to content."""

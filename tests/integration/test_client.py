@@ -122,7 +122,7 @@ def test_headers(api: SimulatedApi, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login user password pass\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    seen = {}
+    seen: dict[str, str] = {}
 
     async def answer(request: web.Request) -> web.StreamResponse:
         seen.update(request.headers)

@@ -188,7 +188,7 @@ def test_a_broken_order_leads_to_a_full_listing(api: SimulatedApi, client: Clien
 
 
 def test_a_table_that_somebody_edited_is_replaced(client: Client, history: list[Line]) -> None:
-    edited = [line.replace(b"2026-", b"26-").replace(b"2027-", b"27-") for line in history]
+    edited = [Line(line.replace(b"2026-", b"26-").replace(b"2027-", b"27-")) for line in history]
     assert list_jobs(client, edited, full=False).lines == history
 
 

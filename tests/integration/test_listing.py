@@ -1,6 +1,7 @@
 """From pages to the table, over real HTTP."""
 
 import logging
+import random
 import re
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_an_active_job_has_its_newest_event_s_time(api: SimulatedApi, client: Cl
 
 
 def test_events_are_asked_for_the_newest_jobs_only(api: SimulatedApi, client: Client) -> None:
-    chance = simulated_jobs.random.Random(1)
+    chance = random.Random(1)
     api.jobs = [simulated_jobs.new_job(chance, int(api.now) - 1000 - age, "succeeded", hours=9) for age in range(120)]
     jobs = listed(client)
     assert calls(api, r"/events\?limit=1$") == MAX_EVENT_CALLS

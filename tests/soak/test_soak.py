@@ -191,7 +191,7 @@ class Soak:
 
 def told(bus: Queue) -> list[tuple[str, ...]]:
     """What the events said: of which snapshot, what, since when it was otherwise, and how it is now."""
-    received = []
+    received: list[tuple[str, ...]] = []
     for event in bus.receive():
         detail = event["detail"]
         if event["detail-type"] == events.JOB_CHANGED:

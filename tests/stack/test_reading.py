@@ -73,7 +73,7 @@ def test_in_duckdb(day: Day, tmp_path: Path) -> None:
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).write_bytes(body)
     by_status, running = (
-        duckdb.sql(example.replace("s3://BUCKET", str(tmp_path))).fetchall() for example in examples(SECTION, "sql")
+        duckdb.execute(example.replace("s3://BUCKET", str(tmp_path))).fetchall() for example in examples(SECTION, "sql")
     )
     assert dict(by_status) == Counter(job["status"] for newest in day.latest().values() for job in newest.jobs)
     seen = {

@@ -120,7 +120,7 @@ def test_the_projected_folders_are_those_that_the_function_writes(day: Day) -> N
 
 
 def test_the_queries_are_athena_s_sql_over_columns_that_there_are(saved: dict[str, str], day: Day) -> None:
-    schema = {}
+    schema: dict[str, object] = {}
     for name in ("snapshots", "latest"):
         definition = table(day, name)
         columns = definition["StorageDescriptor"]["Columns"] + definition.get("PartitionKeys", [])
@@ -167,7 +167,7 @@ def test_failed_jobs(saved: dict[str, str], day: Day) -> None:
 
 
 def test_job_duration(saved: dict[str, str], day: Day) -> None:
-    minutes = defaultdict(list)
+    minutes: dict[tuple[str | None, str | None], list[float]] = defaultdict(list)
     for source, job in jobs(day):
         if job["status"] == "succeeded":
             minutes[source, base(job["model"])].append((job["finished_at"] - job["created_at"]) / 60)
