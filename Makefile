@@ -52,8 +52,8 @@ lint: $(READY) ## Check style and formatting
 	$(TOOLS)/ruff format --check
 
 .PHONY: types
-types: $(READY) ## Check the types of the function's code
-	$(TOOLS)/mypy functions
+types: $(READY) ## Check the types of the code and of the tests
+	$(TOOLS)/mypy functions tests
 
 .PHONY: validate
 validate: $(READY) $(SCANNERS) ## Check the template, for mistakes and for weaknesses
