@@ -25,7 +25,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Fault:
-    """Another answer to requests whose path ends in `path`: to the next `times`, after `skip` that go well."""
+    """Another response to requests whose path ends in `path`: to the next `times`, after `skip` that succeed."""
 
     path: str
     answer: Answer
@@ -49,12 +49,11 @@ class SimulatedApi:
     def __init__(self, jobs: list[Any] | None = None, *, key: str = "sk-simulated-0123456789abcdef", port: int = 0):
         self.key = key
         self.skipped = 0.0  # seconds that the simulation is ahead of the clock
-        self.latency = 0.0  # seconds before each answer
+        self.latency = 0.0  # seconds before each response
         self.largest_page = LARGEST_PAGE
         self.tells_has_more = True
-        self.announced: dict[
-            str, str | None
-        ] = {}  # ends of models (YYYY-MM-DD) beside those of simulated_jobs.BASE_MODELS
+        # Shutdown dates of models (YYYY-MM-DD), beside those of simulated_jobs.BASE_MODELS.
+        self.announced: dict[str, str | None] = {}
         self.faults: list[Fault] = []
         self.requests: list[str] = []  # paths with their queries, in order
         self._started = time.time()
@@ -141,7 +140,7 @@ class SimulatedApi:
         return response
 
     async def _count_requests(self, _request: web.Request) -> web.Response:
-        """Not of the API: for a client in another process that wants to know how many requests there were."""
+        """The number of requests so far. Not part of the API: for a client in another process."""
         return web.json_response(len(self.requests))
 
     async def _list_jobs(self, request: web.Request) -> web.Response:
@@ -187,14 +186,14 @@ class SimulatedApi:
 
 
 def error(status: int, message: str, code: str | None = None) -> web.Response:
-    """An answer as the API words its errors."""
+    """An error response in the form of the API's."""
     body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
     return web.json_response(body, status=status)
 
 
 def _unauthorized(header: str) -> web.Response:
     key = header.removeprefix("Bearer ")
-    masked = key[:8] + "*" * max(4, len(key) - 12) + key[-4:]  # the real one echoes the key like this
+    masked = key[:8] + "*" * max(4, len(key) - 12) + key[-4:]  # the real API echoes the key like this
     return error(
         401, f"Incorrect API key provided: {masked}. You can find your API key in the console.", "invalid_api_key"
     )
@@ -208,7 +207,7 @@ def main() -> None:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(description="Serve the simulated fine-tuning API on 127.0.0.1.")
     parser.add_argument("--jobs", type=int, default=250, help="how many jobs there are")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each response")
     parser.add_argument("--port", type=int, default=0, help="port; 0 takes a free one")
     options = parser.parse_args()
     with SimulatedApi(simulated_jobs.new_jobs(options.jobs, time.time()), port=options.port) as api:

@@ -1,4 +1,4 @@
-"""Answers that go wrong, for SimulatedApi.faults."""
+"""Faulty responses, for SimulatedApi.faults."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from tests.sandbox.api import Answer, error
 
 
 def status(code: int, message: str = "Simulated.", error_code: str | None = None, **headers: str) -> Answer:
-    """An error of the API's; headers are given with `_` for `-`."""
+    """An error of the API; in the names of headers `_` stands for `-`."""
 
     async def answer(_request: web.Request) -> web.Response:
         response = error(code, message, error_code)
@@ -32,12 +32,12 @@ def body(content: bytes | str | dict[str, Any], code: int = 200, content_type: s
 
 
 def html(code: int = 200) -> Answer:
-    """What a proxy says instead of the API."""
+    """A proxy's page instead of the API's response."""
     return body("<html><body>Bad gateway</body></html>", code, "text/html")
 
 
 async def reset(request: web.Request) -> web.StreamResponse:
-    """The connection is cut before an answer."""
+    """The connection is cut before a response."""
     assert request.transport is not None
     request.transport.abort()
     return web.Response()

@@ -18,7 +18,7 @@ REGION = "us-east-1"
 ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60
 _new_client: Callable[..., Any] = boto3.client  # its own type takes no names of services but literal ones
-# The way to a real API, where `make run` asks one.
+# What it takes to reach a real API, whose jobs `make run` lists if it is given a key.
 _OUTWARD = {
     name: value
     for name, value in os.environ.items()
@@ -78,7 +78,7 @@ class EmbeddedAws:
         }
 
     def advance(self, seconds: float) -> None:
-        """Let time pass for CloudWatch: for its alarms, and for the metrics that come from now on."""
+        """Let time pass for CloudWatch: for its alarms, and for the metrics that are recorded from now on."""
         self._ahead += seconds
         self._clock.write_text(str(self._ahead))
 

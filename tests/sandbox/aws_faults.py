@@ -28,7 +28,7 @@ class AwsFault(NamedTuple):
 
 
 class FlakyAws(ThreadingHTTPServer):
-    """Its `fault` may be set between runs; `calls` are those since then, `hits` those that it spoilt."""
+    """Its `fault` may be set between runs; `calls` counts the calls since then, `hits` those that it made fail."""
 
     daemon_threads = True
 
@@ -44,7 +44,7 @@ class FlakyAws(ThreadingHTTPServer):
         self.calls = self.hits = 0
 
     def next_kind(self, call: str) -> str:
-        """What becomes of the call that has just come; the runs make one at a time."""
+        """The kind of fault of the call that has just arrived, or nothing; a run makes one call at a time."""
         number, self.calls = self.calls, self.calls + 1
         fault = self.fault
         if fault is None or not fault.first <= number < fault.first + fault.times:
@@ -63,7 +63,7 @@ class FlakyAws(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, *_: object) -> None:
-        """Say nothing: the clients are killed at times."""
+        """Print nothing: some tests kill the clients."""
 
 
 class _Call(BaseHTTPRequestHandler):
@@ -108,7 +108,7 @@ class _Call(BaseHTTPRequestHandler):
         return {"Content-Type": "application/xml"}, f"<Error><Code>{code}</Code></Error>".encode()
 
     def without_some_entries(self, body: bytes) -> tuple[bytes, int]:
-        """The call without its last entries, and how many these are; of another call nothing is left out."""
+        """The call without its last entries, and how many these are; other calls stay whole."""
         if not self.headers.get("X-Amz-Target", "").endswith("PutEvents"):
             return body, 0
         entries = json.loads(body)["Entries"]

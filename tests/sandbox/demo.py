@@ -18,7 +18,7 @@ from tests.sandbox.aws import ROOT, EmbeddedAws
 from tests.sandbox.stack import InvocationError, Stack
 
 ROWS_SHOWN = 8
-_ALARM_SECONDS = 1.5  # within which the embedded AWS looks at its alarms
+_ALARM_SECONDS = 1.5  # within which the embedded AWS evaluates its alarms
 COLUMNS_SHOWN = {"created_at": 16, "status": 9, "id": 30, "model": 10}  # with their least width, for 80 characters
 
 console = Console(highlight=False)

@@ -10,12 +10,12 @@ _HOURS = 9  # longer than the story lasts
 
 
 def begin(api: SimulatedApi) -> None:
-    """Two jobs are at work beside those that have ended."""
+    """Two jobs are active; all others have ended."""
     api.jobs = [*(_job(api, minutes) for minutes in (25, 140)), *api.jobs[1:]]
 
 
 def go_on(api: SimulatedApi) -> None:
-    """One of them fails, one succeeds, two begin, and a base model's end is announced."""
+    """One of them fails, one succeeds, two are created, and a base model's shutdown date is announced."""
     failing, succeeding, *_ = api.jobs
     failing.finish("failed", api.now - 60)
     succeeding.finish("succeeded", api.now - 30)

@@ -27,7 +27,7 @@ class Queue:
         self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": policy})
 
     def receive(self) -> list[Any]:
-        """The JSON of each message that came since the last call."""
+        """The JSON of each message that has arrived since the last call."""
         received = []
         while messages := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:

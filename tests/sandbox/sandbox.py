@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _watch(stack: Stack, api: SimulatedApi) -> None:
-    """Tell of each new snapshot, and add jobs."""
+    """Report each new snapshot, and add jobs."""
     chance = random.Random(time.time_ns())
     seen: set[str] = set()
     added = time.monotonic()

@@ -10,7 +10,7 @@ from typing import Any
 
 DAY = 86_400
 
-# Base models and their announced ends, in days from the start of the simulation; None: no end is announced.
+# Base models and their shutdown dates, in days from the start of the simulation; None: no date is announced.
 BASE_MODELS: dict[str, int | None] = {
     "gpt-4.1-2025-04-14": 53,
     "gpt-4.1-mini-2025-04-14": 53,
@@ -45,7 +45,7 @@ class SimulatedJob:
         return int(self.stages[0][0])
 
     def reached(self, now: float) -> list[tuple[float, str]]:
-        """The stages that lie behind at `now`; at least the first."""
+        """The stages that the job has reached at `now`; at least the first."""
         return [stage for stage in self.stages if stage[0] <= now] or self.stages[:1]
 
     def status(self, now: float) -> str:
@@ -54,7 +54,7 @@ class SimulatedJob:
         return last if time <= now else self.reached(now)[-1][1]
 
     def finish(self, status: str, at: float) -> None:
-        """End the job with `status` at a time, whatever it would have come to."""
+        """End the job with `status` at a time, instead of the end that it would have had."""
         self.stages = [*(stage for stage in self.stages if stage[0] < at), (at, status)]
         self._encoded.clear()
 
@@ -66,7 +66,7 @@ class SimulatedJob:
         return self._encoded[status]
 
     def payload(self, now: float) -> dict[str, Any]:
-        """The job object as the API gives it."""
+        """The job object as the API returns it."""
         reached, status = self.reached(now)[-1]
         ended = status in {"succeeded", "failed", "cancelled"}
         succeeded = status == "succeeded"
@@ -143,7 +143,7 @@ class StaticJob(dict[str, Any]):
 
 
 def new_job(chance: random.Random, created_at: float, ends_as: str, hours: float | None = None) -> SimulatedJob:
-    """A job created at a time that runs for some hours and ends as told."""
+    """A job created at a time, which runs for some hours and ends with the status `ends_as`."""
     hours = chance.uniform(0.3, 6) if hours is None else hours
     return SimulatedJob(
         id="ftjob-" + "".join(chance.choices(string.ascii_letters + string.digits, k=24)),
@@ -162,7 +162,7 @@ def new_job(chance: random.Random, created_at: float, ends_as: str, hours: float
 
 
 def new_jobs(count: int, now: float, seed: int = 7) -> list[SimulatedJob]:
-    """`count` jobs, newest first, the newest of them at work; the same for the same arguments."""
+    """`count` jobs, newest first, of which at least the newest is active; the same for the same arguments."""
     chance = random.Random(seed)
     jobs = []
     created_at = now - 20 * 60
@@ -175,7 +175,7 @@ def new_jobs(count: int, now: float, seed: int = 7) -> list[SimulatedJob]:
 
 
 def models(fine_tuned: Iterable[str], today: date, announced: dict[str, str | None]) -> bytes:
-    """The list of models as JSON: every base with its end, or the one `announced` instead, and the fine-tuned ones."""
+    """The list of models as JSON: base models, with the `announced` dates or their own, and the fine-tuned ones."""
     ends = {base: days and str(today + timedelta(days=days)) for base, days in BASE_MODELS.items()}
     ends |= dict.fromkeys(fine_tuned) | announced
     entries = (

@@ -1,4 +1,4 @@
-"""When a CloudWatch alarm rings, as AWS documents it for metric alarms.
+"""When a CloudWatch alarm goes into ALARM, as AWS documents it for metric alarms.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 """
@@ -52,7 +52,7 @@ def evaluate(points: Sequence[bool | None], periods: int, to_alarm: int, missing
         return ALARM
     if len(real) == periods or missing in {"breaching", "notBreaching"} or not all(real):
         return OK
-    # Only breaching points, but too few: `missing` rings once the oldest of them is old enough, `ignore` never.
+    # Only breaching points, but too few: `missing` goes into ALARM once the oldest is old enough, `ignore` never does.
     oldest = next(age for age, point in zip(range(len(points), 0, -1), points, strict=True) if point)
     return ALARM if missing == "missing" and oldest >= to_alarm else current
 

@@ -93,7 +93,7 @@ def _evaluate(alarm: dict[str, Any]) -> None:
 
 
 def sources_of_events_in_policies() -> None:
-    """Let policies ask for `events:source` of PutEvents, which MiniStack does not know."""
+    """Evaluate the condition key `events:source` of PutEvents in policies, which MiniStack does not know."""
     context_of = iam_actions.request_tag_context
 
     def with_sources(service: str, action: str, body: bytes, *rest: Any) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def sources_of_events_in_policies() -> None:
 
 
 def queries_in_the_dialect_of_athena() -> None:
-    """Run Athena's own SQL, with its execution parameters and "$path"; MiniStack gives it to DuckDB as it is."""
+    """Run Athena's own SQL, with its execution parameters and "$path"; MiniStack passes it to DuckDB unchanged."""
     start, relation = athena._start_query_execution, athena._table_relation
 
     def start_translated(data: dict[str, Any]) -> Any:
