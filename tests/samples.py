@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from snapshot.job import Job
+
 # What the workflow step before this project was shown with: two jobs of the API that is gone, newest first.
 ORIGINAL_JOBS: list[dict[str, Any]] = [
     {
@@ -36,6 +38,11 @@ def payload(number: int = 1, **fields: Any) -> dict[str, Any]:
         "model": "gpt-4o-mini-2024-07-18",
         "finished_at": 1_760_003_600 + number,
     } | fields
+
+
+def job(**columns: str) -> Job:
+    """A job with some columns; the others are empty."""
+    return Job(*[""] * len(Job._fields))._replace(**columns)
 
 
 def at(**ago: float) -> str:

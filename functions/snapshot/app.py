@@ -94,7 +94,7 @@ def _take_snapshot(
         if not snapshots.is_unchanged(settings.bucket, run.source, previous):
             logger.info("Another run has replaced the latest snapshot meanwhile; listing again")
             continue
-        counts = count(lines, run.time, models)
+        counts = count(lines, previous.lines, run.time, models)
         del models  # of which there may be as many as jobs; not to be held while the table is written
         snapshot = Snapshot(run, lines, credentials.fingerprint, table.to_body(lines))
         key = snapshots.write_dated(settings.bucket, snapshot)

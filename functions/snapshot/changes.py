@@ -1,17 +1,21 @@
 """What changed between two tables, found as the difference of two sets of lines: only the changed ones are parsed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from snapshot import table
 from snapshot.job import Job, base_model
+from snapshot.statuses import meaning
 from snapshot.table import Line
 
 REMOVED = "removed"
 
 
 class JobChange(NamedTuple):
-    """A job that was created (no previous status), changed its status, or was removed (the rest is as last seen)."""
+    """A job that was created (no previous status), changed its status, or was removed (the rest is as last seen).
+
+    Statuses are what they mean (`statuses.meaning`); the job has the API's own word.
+    """
 
     job: Job
     status: str
@@ -53,11 +57,15 @@ class Changes(NamedTuple):
 def diff(previous: Sequence[Line], lines: Sequence[Line]) -> Changes:
     """The changes from one table's lines to another's."""
     previous, lines = _differing(previous, lines)
-    before = _jobs_only_in(previous, lines)
-    now = _jobs_only_in(lines, previous)
-    changed = [JobChange(job, job.status, _status(before.get(job_id))) for job_id, job in now.items()]
-    removed = [JobChange(job, REMOVED, job.status) for job_id, job in before.items() if job_id not in now]
-    jobs = [change for change in changed if change.status != change.previous_status] + removed
+    before, now = _only_in(previous, lines), _only_in(lines, previous)
+    jobs = []
+    for job_id, line in now.items():
+        status, previous_status = _status(line), _status(before[job_id]) if job_id in before else None
+        if status != previous_status:
+            jobs.append(JobChange(table.from_line(line), status, previous_status))
+    jobs += [
+        JobChange(table.from_line(line), REMOVED, _status(line)) for job_id, line in before.items() if job_id not in now
+    ]
     jobs.sort(key=lambda change: change.job.created_at, reverse=True)
     return Changes(jobs, _shutdowns(before, now))
 
@@ -72,21 +80,29 @@ def _differing(previous: Sequence[Line], lines: Sequence[Line]) -> tuple[Sequenc
     return previous[: len(previous) - common], lines[: len(lines) - common]
 
 
-def _jobs_only_in(lines: Sequence[Line], others: Sequence[Line]) -> dict[str, Job]:
+def _only_in(lines: Sequence[Line], others: Sequence[Line]) -> dict[str, Line]:
+    """By id; as lines, because a new column or date changes every one of a long table."""
     known = set(others)
-    return {job.id: job for job in (table.from_line(line) for line in lines if line not in known)}
+    return {table.job_id(line): line for line in lines if line not in known}
 
 
-def _status(job: Job | None) -> str | None:
-    return job.status if job else None
+def _status(line: Line) -> str:
+    return meaning(table.status(line))
 
 
-def _shutdowns(before: dict[str, Job], now: dict[str, Job]) -> list[ShutdownChange]:
+def _shutdowns(before: Mapping[str, Line], now: Mapping[str, Line]) -> list[ShutdownChange]:
     """Grouped by base model; a model that has just been made has no announcement of its own."""
     models: dict[tuple[str, str, str], list[str]] = {}
-    for job_id, job in now.items():
-        known = before.get(job_id)
-        if known and known.fine_tuned_model == job.fine_tuned_model and known.shutdown_date != job.shutdown_date:
-            key = (base_model(job.model), job.shutdown_date, known.shutdown_date)
-            models.setdefault(key, []).append(job.fine_tuned_model)
+    for job_id, line in now.items():
+        if job_id not in before:
+            continue
+        fields, known = table.head(line), table.head(before[job_id])
+        model, date, known_date = (
+            fields[table.FINE_TUNED_MODEL],
+            fields[table.SHUTDOWN_DATE],
+            known[table.SHUTDOWN_DATE],
+        )
+        if known[table.FINE_TUNED_MODEL] == model and known_date != date:
+            key = (base_model(fields[table.MODEL].decode()), date.decode(), known_date.decode())
+            models.setdefault(key, []).append(model.decode())
     return [ShutdownChange(*key, names) for key, names in models.items()]

@@ -7,17 +7,17 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from snapshot import table
-from snapshot.job import ACTIVE, KNOWN_STATUSES
 from snapshot.models import Models
+from snapshot.statuses import ACTIVE, KNOWN_STATUSES, meaning
 from snapshot.table import Line
 
 OTHER = "other"
 
-_ACTIVE = frozenset(status.encode() for status in ACTIVE)
+_INACTIVE = {*KNOWN_STATUSES} - {*ACTIVE}
 
 
 class Counts(NamedTuple):
-    """`by_status` has every known status, zeros included, and `other`; ages are in seconds."""
+    """`by_status` has the statuses that have jobs now, or had in the previous table; ages are in seconds."""
 
     job_count: int
     by_status: dict[str, int]
@@ -25,24 +25,34 @@ class Counts(NamedTuple):
     days_to_shutdown: int | None
 
 
-def count(lines: Collection[Line], now: datetime, models: Models) -> Counts:
+def count(lines: Collection[Line], previous: Iterable[Line], now: datetime, models: Models) -> Counts:
     """Count a table at the time of its snapshot; of the `models`, one that is gone is shut down, whatever its date."""
-    statuses: Counter[bytes] = Counter()
+    statuses: Counter[str] = Counter()
     oldest_active = b""
     shutdown_dates: set[bytes] = set()
     listed_only = models.list_fine_tuned
     for line in lines:
         fields = table.head(line)
-        status, created_at, shutdown_date = fields[table.STATUS], fields[table.CREATED_AT], fields[table.SHUTDOWN_DATE]
+        status, created_at, shutdown_date = (
+            fields[table.STATUS].decode(),
+            fields[table.CREATED_AT],
+            fields[table.SHUTDOWN_DATE],
+        )
         statuses[status] += 1
-        if status in _ACTIVE and (not oldest_active or created_at < oldest_active):
-            oldest_active = created_at
+        if meaning(status) not in _INACTIVE and (not oldest_active or created_at < oldest_active):
+            oldest_active = created_at if table.is_active(line) else oldest_active
         if shutdown_date and (not listed_only or fields[table.FINE_TUNED_MODEL] in models.shutdown_dates):
             shutdown_dates.add(shutdown_date)
-    by_status = {status: statuses.pop(status.encode(), 0) for status in KNOWN_STATUSES}
-    by_status[OTHER] = statuses.total()
     age = (now - datetime.fromisoformat(oldest_active.decode())).total_seconds() if oldest_active else 0.0
-    return Counts(len(lines), by_status, max(age, 0.0), _days_to_first(shutdown_dates, now.date()))
+    return Counts(len(lines), _by_status(statuses, previous), max(age, 0.0), _days_to_first(shutdown_dates, now.date()))
+
+
+def _by_status(statuses: Counter[str], previous: Iterable[Line]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for status in {*map(table.status, previous), *statuses}:
+        meant = meaning(status)
+        counts[meant if meant in KNOWN_STATUSES else OTHER] += statuses[status]
+    return {status: counts[status] for status in (*KNOWN_STATUSES, OTHER) if status in counts}
 
 
 def _days_to_first(shutdown_dates: Iterable[bytes], today: date) -> int | None:

@@ -25,6 +25,7 @@ class Credentials:
     base_url: str
     organization: str = ""
     project: str = ""
+    paging: str = "after"
 
     @property
     def headers(self) -> dict[str, str]:

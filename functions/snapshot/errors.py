@@ -6,10 +6,13 @@ SnapshotError
 ├── SecretError            the source's secret is missing, not readable, or holds the wrong thing
 ├── FieldError             a field of one job is not what the API's specification says
 └── ApiError               the fine-tuning API refused, or its response cannot be used
+    ├── ListChangedError   the list changed while it was read, so that it has to be read again
     └── OutOfTimeError     the invocation's time would not suffice, for the API or for AWS
 
 What AWS refuses is a SnapshotError itself.
 """
+
+TRANSIENT_REFUSALS = {408, 409, 425, 429}  # of an API: the same request may go well a little later
 
 
 class SnapshotError(Exception):
@@ -50,6 +53,15 @@ class ApiError(SnapshotError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the API refused this very request, which another request may do without."""
+        return self.status is not None and 400 <= self.status < 500 and self.status not in TRANSIENT_REFUSALS
+
+
+class ListChangedError(ApiError):
+    """The list changed while it was read, so that it has to be read again."""
 
 
 class OutOfTimeError(ApiError):

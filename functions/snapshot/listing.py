@@ -1,28 +1,20 @@
-"""From the API and the previous table to the table now.
+"""From the API and the previous table to the table now, with what no page of jobs has: last changes and shutdowns."""
 
-Pages are read from the newest on, until one ends as the previous table has it; what lies below is carried over, and
-only its unfinished jobs are asked for. So the calls grow with what changed, not with all that ever was.
-"""
-
-import time
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from snapshot import table
 from snapshot.api import fine_tuning
 from snapshot.api.client import Client
-from snapshot.api.fine_tuning import Page
-from snapshot.errors import ApiError, FieldError
-from snapshot.job import Job, parse
+from snapshot.errors import ApiError, ListChangedError
 from snapshot.models import NO_MODELS, Models
 from snapshot.previous import PreviousTable
+from snapshot.reading import read
 from snapshot.table import Line
 from snapshot.telemetry import logger
 
-MAX_RETRIEVED = 100  # unfinished jobs below the pages read; with more of them reading on is cheaper
 MAX_EVENT_CALLS = 100  # a run
-_PROGRESS_SECONDS = 5
 
 
 class Listing(NamedTuple):
@@ -48,45 +40,26 @@ def list_jobs(client: Client, previous: Sequence[Line], *, full: bool) -> Listin
 def _lines(client: Client, previous: Sequence[Line], *, full: bool) -> tuple[list[Line], bool]:
     """The lines but for their shutdown dates; whether every page was read."""
     before = PreviousTable(previous)
-    read, retrieved, start = _read(client, before, full=full)
-    _fill_updated_at(client, before, read, retrieved)
-    lines = list(read.values())
-    if start is None:
+    try:
+        jobs = read(client, before, full=full)
+    except ListChangedError as change:
+        logger.info("The list changed while it was read; reading it again", extra={"cause": str(change)})
+        before = PreviousTable(previous)
+        jobs = read(client, before, full=full)
+    if jobs.odd_fields:
+        fields = Counter(field for names in jobs.odd_fields.elements() for field in names)
+        logger.warning(
+            "Some fields have a wrong type; their columns stay empty",
+            extra={"jobs": jobs.odd_fields.total(), "fields": fields},
+        )
+    _fill_updated_at(client, before, jobs.listed, jobs.retrieved)
+    lines = list(jobs.listed.values())
+    if jobs.start is None:
         table.newest_first(lines)
     else:
-        carried = previous[start:]
-        lines += [retrieved.get(table.job_id(line), line) for line in carried] if retrieved else carried
-    return lines, start is None
-
-
-class _Read(NamedTuple):
-    """Lines by id, from pages and one by one; where the lines to carry over begin, None if every page was read."""
-
-    listed: dict[str, Line]
-    retrieved: dict[str, Line]
-    start: int | None
-
-
-def _read(client: Client, before: PreviousTable, *, full: bool) -> _Read:
-    """Read pages, and retrieve what is unfinished below them."""
-    read: dict[str, Line] = {}
-    last_created_at = ""
-    for page in _with_progress(fine_tuning.pages(client)):
-        jobs = [_parsed(payload, page.label, index) for index, payload in enumerate(page.jobs)]
-        read.update((job.id, before.merged(job)) for job in jobs)  # of a job listed twice the last one counts
-        full = full or page.is_last or not _is_newest_first(jobs, last_created_at)
-        last_created_at = jobs[-1].created_at
-        start = None if full else before.overlap_end(jobs)
-        unfinished = None if start is None else before.unfinished(start, read)
-        if unfinished is None or len(unfinished) > MAX_RETRIEVED:
-            continue
-        replies = fine_tuning.retrieve(client, unfinished)
-        if replies is None:  # a job is gone; where one is, others may be
-            full = True
-            continue
-        retrieved = (_parsed(payload, label) for label, payload in replies)
-        return _Read(read, {job.id: before.merged(job) for job in retrieved}, start)
-    return _Read(read, {}, None)
+        carried = previous[jobs.start :]
+        lines += [jobs.retrieved.get(table.job_id(line), line) for line in carried] if jobs.retrieved else carried
+    return lines, jobs.start is None
 
 
 def _fill_updated_at(client: Client, before: PreviousTable, *tables: dict[str, Line]) -> None:
@@ -125,28 +98,8 @@ def _models(client: Client, lines: Sequence[Line]) -> Models:
             "The models' shutdown dates cannot be read; the last known ones stay", extra={"cause": str(error)}
         )
         return NO_MODELS
-    if not models.tell_dates:
+    if models.odd_entries:
+        logger.warning("Some of the API's models cannot be read", extra={"models": models.odd_entries})
+    elif not models.tell_dates:
         logger.warning("The API's models have no shutdown_date; the last known ones stay")
     return models
-
-
-def _is_newest_first(jobs: Sequence[Job], last_created_at: str) -> bool:
-    times = [last_created_at or jobs[0].created_at, *(job.created_at for job in jobs)]
-    return all(newer >= older for newer, older in pairwise(times))
-
-
-def _with_progress(pages: Iterator[Page]) -> Iterator[Page]:
-    last_logged = time.monotonic()
-    for number, page in enumerate(pages, 1):
-        if time.monotonic() - last_logged > _PROGRESS_SECONDS:
-            last_logged = time.monotonic()
-            logger.info("Listing jobs", extra={"pages_read": number})
-        yield page
-
-
-def _parsed(payload: Any, label: str, index: int | None = None) -> Job:
-    try:
-        return parse(payload)
-    except FieldError as error:
-        place = "" if index is None else f"data[{index}]"
-        raise ApiError(f"{label}: {place}{error.field} {error.problem}.") from None

@@ -1,18 +1,20 @@
 """What the API says of its models: which there are, and when they will be shut down."""
 
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from snapshot import table
-from snapshot.job import base_model
+from snapshot import fields, table
 from snapshot.table import Line
 
 
 class Models(NamedTuple):
-    """Announced shutdown date (YYYY-MM-DD) of each model: empty if none is announced, None if the API does not say."""
+    """Announced shutdown date (YYYY-MM-DD) of each model: empty if none is announced, None if the API does not say.
+
+    `odd_entries` is how many of the API's entries were skipped because they have no id, or a date that is none.
+    """
 
     shutdown_dates: Mapping[bytes, bytes | None]
+    odd_entries: int = 0
 
     @property
     def tell_dates(self) -> bool:
@@ -22,16 +24,21 @@ class Models(NamedTuple):
     @property
     def list_fine_tuned(self) -> bool:
         """Whether fine-tuned models are among them, so that one that is not listed any more is gone."""
-        return any(model.startswith(b"ft:") for model in self.shutdown_dates)
+        return any(model.startswith(b"ft:") or b".ft-" in model for model in self.shutdown_dates)
 
     def dated(self, line: Line) -> Line:
         """A line with the shutdown date of its fine-tuned model, else of the base, else the last known one."""
-        fields = table.head(line)
+        row = table.head(line)
         date: bytes | None = b""
-        if fine_tuned_model := fields[table.FINE_TUNED_MODEL]:
-            own, base = self.shutdown_dates.get(fine_tuned_model), self.shutdown_dates.get(_base(fields[table.MODEL]))
-            date = own if own or base is None else base
-        if date is None or date == fields[table.SHUTDOWN_DATE]:
+        if fine_tuned_model := row[table.FINE_TUNED_MODEL]:
+            # The job may name its base by an alias; the fine-tuned model's own name then has the dated one.
+            own = self.shutdown_dates.get(fine_tuned_model)
+            named, base = (
+                self.shutdown_dates.get(_base(fine_tuned_model)),
+                self.shutdown_dates.get(_base(row[table.MODEL])),
+            )
+            date = own or named or base or (b"" if b"" in (own, named, base) else None)
+        if date is None or date == row[table.SHUTDOWN_DATE]:
             return line
         return table.with_shutdown_date(line, date)
 
@@ -39,6 +46,22 @@ class Models(NamedTuple):
 NO_MODELS = Models({})
 
 
-@lru_cache
+def shutdown_date(entry: Mapping[str, Any]) -> str | None:
+    """The date (YYYY-MM-DD) that an entry of `GET /models` announces, empty for none, None if it does not say.
+
+    OpenAI has `shutdown_date`, Azure `deprecation.inference` in Unix time, Mistral `deprecation` as a date-time. Raises
+    ValueError for what is none of these.
+    """
+    deprecation = entry.get("deprecation")
+    told = [entry.get("shutdown_date"), deprecation.get("inference") if isinstance(deprecation, dict) else deprecation]
+    for value in filter(None, told):
+        if (day := fields.day(value)) is None:
+            raise ValueError("not a date")
+        if day:
+            return day
+    return "" if entry.keys() & {"shutdown_date", "deprecation"} else None
+
+
 def _base(model: bytes) -> bytes:
-    return base_model(model.decode()).encode()
+    # As `job.base_model`, without decoding two names of each of very many jobs.
+    return model.split(b":", 2)[1] if model.startswith(b"ft:") else model

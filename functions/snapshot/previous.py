@@ -5,10 +5,11 @@ from collections.abc import Container, Sequence
 from datetime import datetime
 
 from snapshot import table
-from snapshot.job import TERMINAL, Job
+from snapshot.job import Job
+from snapshot.statuses import TERMINAL, meaning
 from snapshot.table import Line
 
-# If a page ends with this many unchanged consecutive jobs, older pages are skipped.
+# If the pages so far end with this many unchanged consecutive jobs, older pages are skipped.
 OVERLAP = 20
 
 
@@ -18,6 +19,7 @@ class PreviousTable:
     def __init__(self, lines: Sequence[Line]) -> None:
         self.lines = lines
         self._indexed = 0
+        self._read_to = 0  # the lines above it have been read
         self._by_id: dict[str, Line] = {}
 
     def find(self, job: Job) -> Line | None:
@@ -39,14 +41,14 @@ class PreviousTable:
         line = table.to_line(_with_what_was_known(job, table.from_line(before)))
         return before if before == line else line  # the same object: so a long table is not held twice
 
-    def overlap_end(self, page: Sequence[Job]) -> int | None:
-        """The position below which nothing is new, if the end of a page shows it: else None.
+    def overlap_end(self, overlap: Sequence[Job]) -> int | None:
+        """The position below which nothing is new, if the last jobs that were read show it: else None.
 
-        It shows it if its last jobs stand in the table as they are now, one after another. They have to be older than
-        the table's newest job: one of the same second as that may have been created since and stand below it.
+        They show it if they stand in the table as they are now, one after another. They have to be older than the
+        table's newest job: one of the same second as that may have been created since and stand below it. And the
+        table must go on below them, or it could not say that more jobs are there.
         """
-        overlap = page[-OVERLAP:]
-        if not self.lines or not overlap or overlap[-1].created_at >= table.created_at(self.lines[0]):
+        if len(overlap) < OVERLAP or not self.lines or overlap[-1].created_at >= table.created_at(self.lines[0]):
             return None
         try:
             start = bisect_left(
@@ -62,17 +64,23 @@ class PreviousTable:
         same = [(table.job_id(line), table.status(line)) for line in self.lines[start:end]] == [
             (job.id, job.status) for job in overlap
         ]
-        return end if same else None
+        return end if same and end < len(self.lines) else None
 
     def unfinished(self, start: int, read: Container[str]) -> list[str] | None:
-        """Ids of the jobs from a position on that may still change; None if one of those already `read` is there."""
+        """Ids of the jobs from a position on that may still change; None if those `read` are not just those above it.
+
+        One that was not read is gone or has moved, and one that was read may have left its place to others.
+        """
+        while self._read_to < start and table.job_id(self.lines[self._read_to]) in read:
+            self._read_to += 1
+        if self._read_to < start:
+            return None
         found = []
         for line in self.lines[start:]:
-            job_id = table.job_id(line)
-            if job_id in read:
+            if table.job_id(line) in read:
                 return None
-            if table.status(line) not in TERMINAL:
-                found.append(job_id)
+            if not table.is_terminal(line):
+                found.append(table.job_id(line))
         return found
 
 
@@ -84,11 +92,7 @@ def _with_what_was_known(job: Job, before: Job) -> Job:
     if job.fine_tuned_model == before.fine_tuned_model:
         job = job._replace(shutdown_date=before.shutdown_date)
     # A time that equals created_at was only a stand-in.
-    if (
-        not job.updated_at
-        and job.status in TERMINAL
-        and job.status == before.status
-        and before.updated_at > job.created_at
-    ):
+    is_same_end = meaning(job.status) == meaning(before.status) in TERMINAL
+    if not job.updated_at and is_same_end and before.updated_at > job.created_at:
         job = job._replace(updated_at=before.updated_at)
     return job

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import NewType, cast
 
 from snapshot.job import Job
+from snapshot.statuses import ACTIVE, KNOWN_STATUSES, TERMINAL, meaning
 
 # A job's line without its line feed.
 Line = NewType("Line", bytes)
 
-CREATED_AT, UPDATED_AT, STATUS, MODEL, ID, FINE_TUNED_MODEL, SHUTDOWN_DATE = map(
-    Job._fields.index, ("created_at", "updated_at", "status", "model", "id", "fine_tuned_model", "shutdown_date")
+CREATED_AT, UPDATED_AT, STATUS, MODEL, ID, FINE_TUNED_MODEL, SHUTDOWN_DATE, FINISHED_AT = map(
+    Job._fields.index,
+    ("created_at", "updated_at", "status", "model", "id", "fine_tuned_model", "shutdown_date", "finished_at"),
 )
 HEADER = "\t".join(Job._fields).encode()
 
@@ -52,6 +54,18 @@ def job_id(line: Line) -> str:
 def status(line: Line) -> str:
     """The status in a line."""
     return line.split(b"\t", STATUS + 1)[STATUS].decode()
+
+
+def is_terminal(line: Line) -> bool:
+    """Whether the job has ended; with an unknown status it has if it says when."""
+    meant = meaning(status(line))
+    return meant in TERMINAL if meant in KNOWN_STATUSES else bool(field(line, FINISHED_AT))
+
+
+def is_active(line: Line) -> bool:
+    """Whether the job is waiting or running; with an unknown status it is if it does not say when it ended."""
+    meant = meaning(status(line))
+    return meant in ACTIVE if meant in KNOWN_STATUSES else not field(line, FINISHED_AT)
 
 
 def created_at(line: Line) -> str:

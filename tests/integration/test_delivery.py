@@ -76,7 +76,7 @@ def refusing(
 
 
 def some_changes(count: int, error: str = "") -> Changes:
-    jobs = (parse(payload(number, error=error)) for number in range(count))
+    jobs = (parse(payload(number, error=error)).job for number in range(count))
     return Changes([JobChange(job, job.status, None) for job in jobs])
 
 

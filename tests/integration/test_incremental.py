@@ -9,8 +9,9 @@ from snapshot.api.client import Client
 from snapshot.credentials import Credentials
 from snapshot.deadline import Deadline
 from snapshot.errors import ApiError
-from snapshot.job import TERMINAL
-from snapshot.listing import MAX_RETRIEVED, Listing, list_jobs
+from snapshot.listing import Listing, list_jobs
+from snapshot.reading import MAX_RETRIEVED
+from snapshot.statuses import TERMINAL
 from snapshot.table import Line
 
 from tests.fuzz import examples
@@ -180,6 +181,17 @@ def test_a_job_below_that_is_gone_leads_to_a_full_listing(api: SimulatedApi, cli
     assert len(listing.lines) == 389
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 422])
+def test_a_server_that_refuses_a_single_job_is_read_whole(status: int, api: SimulatedApi, client: Client) -> None:
+    jobs = [payload(number) for number in range(300, 0, -1)]
+    jobs[250] = jobs[250] | {"status": "running"}
+    api.jobs = jobs
+    before = list_jobs(client, [], full=True).lines
+    api.faults = [Fault(jobs[250]["id"], api_faults.status(status, "No."))]
+    listing = list_jobs(client, before, full=False)
+    assert (listing.lines, listing.full) == (before, True)
+
+
 def test_a_broken_order_leads_to_a_full_listing(api: SimulatedApi, client: Client, history: list[Line]) -> None:
     api.jobs = [api.jobs[1], api.jobs[0], *api.jobs[2:]]
     listing = list_jobs(client, history, full=False)
@@ -218,7 +230,7 @@ def test_a_job_that_cannot_be_retrieved_fails_the_run(api: SimulatedApi, client:
     api.jobs = jobs
     before = list_jobs(client, [], full=True).lines
     wrong = [
-        (api_faults.status(403, "No."), "status 403: No"),
+        (api_faults.status(429, "Slow down.", Retry_After="3600"), "status 429: Slow down"),
         (api_faults.body(payload(5)), "the answer is another job"),
         (api_faults.body(jobs[150] | {"status": None}), r"\.status must be"),
     ]

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from snapshot import table
 from snapshot.api.client import Client
-from snapshot.job import Job, format_time
+from snapshot.fields import format_time
+from snapshot.job import Job
 from snapshot.listing import MAX_EVENT_CALLS, list_jobs
 from snapshot.table import Line
 
-from tests.samples import payload
+from tests.samples import job, payload
 from tests.sandbox import api_faults, simulated_jobs
 from tests.sandbox.api import Fault, SimulatedApi
 
@@ -88,7 +89,9 @@ def test_failing_events_leave_the_time_known_before(
 ) -> None:
     api.jobs = [payload(3, status="running", finished_at=None), payload(2, status="queued", finished_at=None)]
     api.faults = [Fault("/events", api_faults.status(403, "No events for you."), times=99)]
-    before = [table.to_line(Job("c", "2025-10-10T00:00:00.000Z", "queued", "m", api.jobs[0]["id"], *[""] * 7))]
+    before = [
+        table.to_line(job(created_at="c", updated_at="2025-10-10T00:00:00.000Z", status="queued", id=api.jobs[0]["id"]))
+    ]
     with caplog.at_level(logging.WARNING):
         known, unknown = listed(client, before)
     assert known.updated_at == "2025-10-10T00:00:00.000Z"
@@ -108,9 +111,9 @@ def test_an_end_seen_before_is_not_asked_for_again(
     status: str, time: str, kept: bool, api: SimulatedApi, client: Client
 ) -> None:
     api.jobs = [payload(1, status="cancelled", finished_at=None)]
-    before = [table.to_line(Job("c", time, status, "m", api.jobs[0]["id"], *[""] * 7))]
-    (job,) = listed(client, before)
-    assert job.updated_at == time
+    before = [table.to_line(job(updated_at=time, status=status, id=api.jobs[0].id))]
+    (ended,) = listed(client, before)
+    assert ended.updated_at == time
     assert calls(api, "/events") == (0 if kept else 1)
 
 

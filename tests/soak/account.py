@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from snapshot.job import TERMINAL
+from snapshot.statuses import TERMINAL
 
 from tests.samples import payload
 from tests.sandbox.api import LARGEST_PAGE, SimulatedApi

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from snapshot.job import TERMINAL
+from snapshot.statuses import TERMINAL
 
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi

@@ -13,7 +13,7 @@ from tests.samples import payload
 
 
 def lines(*jobs: dict[str, Any], shutdown_date: str = "") -> list[Line]:
-    parsed = (parse(job) for job in jobs)
+    parsed = (parse(job).job for job in jobs)
     return [table.to_line(job._replace(shutdown_date=shutdown_date if job.fine_tuned_model else "")) for job in parsed]
 
 

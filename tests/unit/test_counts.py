@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from snapshot import table
 from snapshot.counts import count
-from snapshot.job import KNOWN_STATUSES, parse
+from snapshot.job import parse
 from snapshot.models import NO_MODELS, Models
 from snapshot.table import Line
 
@@ -16,17 +16,22 @@ NOW = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
 
 
 def line(number: int, shutdown_date: str = "", **fields: Any) -> Line:
-    return table.to_line(parse(payload(number, **fields))._replace(shutdown_date=shutdown_date))
+    return table.to_line(parse(payload(number, **fields)).job._replace(shutdown_date=shutdown_date))
 
 
-def test_every_status_is_counted_and_unknown_ones_are_other() -> None:
+def test_statuses_of_now_and_before_are_counted_and_unknown_ones_are_other() -> None:
     statuses = ["running", "running", "paused", "succeeded", "melting", "frozen"]
     lines = [line(number, status=status) for number, status in enumerate(statuses)]
-    counts = count(lines, NOW, NO_MODELS)
+    previous = [line(number, status=status) for number, status in enumerate(("queued", "running", "canceled"))]
+    counts = count(lines, previous, NOW, NO_MODELS)
     assert counts.job_count == 6
-    assert list(counts.by_status) == [*KNOWN_STATUSES, "other"]
-    counted = {status: number for status, number in counts.by_status.items() if number}
-    assert counted == {"running": 2, "paused": 1, "succeeded": 1, "other": 2}
+    assert counts.by_status == {"queued": 0, "running": 2, "paused": 1, "succeeded": 1, "cancelled": 0, "other": 2}
+    assert count([], [], NOW, NO_MODELS).by_status == {}
+
+
+def test_a_status_is_counted_as_what_it_means() -> None:
+    lines = [line(number, status=status) for number, status in enumerate(("canceled", "CANCELLED", "in_progress"))]
+    assert count(lines, [], NOW, NO_MODELS).by_status == {"running": 1, "cancelled": 2}
 
 
 def test_the_oldest_active_job() -> None:
@@ -37,9 +42,9 @@ def test_the_oldest_active_job() -> None:
         line(3, status="paused", created_at=at - 7200),
         line(4, status="succeeded", created_at=at - 9000),
     ]
-    assert count(lines, NOW, NO_MODELS).oldest_active_age == 3600
-    assert count(lines[2:], NOW, NO_MODELS).oldest_active_age == 0
-    assert count([line(1, status="running", created_at=at + 60)], NOW, NO_MODELS).oldest_active_age == 0
+    assert count(lines, [], NOW, NO_MODELS).oldest_active_age == 3600
+    assert count(lines[2:], [], NOW, NO_MODELS).oldest_active_age == 0
+    assert count([line(1, status="running", created_at=at + 60)], [], NOW, NO_MODELS).oldest_active_age == 0
 
 
 @pytest.mark.parametrize(
@@ -58,4 +63,4 @@ def test_the_oldest_active_job() -> None:
 )
 def test_days_to_the_first_shutdown(ends: dict[str, str], listed: list[str], days: int | None) -> None:
     lines = [line(number, end, fine_tuned_model=model) for number, (model, end) in enumerate(ends.items())]
-    assert count(lines, NOW, Models({model.encode(): None for model in listed})).days_to_shutdown == days
+    assert count(lines, [], NOW, Models({model.encode(): None for model in listed})).days_to_shutdown == days

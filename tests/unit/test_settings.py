@@ -52,7 +52,10 @@ def test_events(event: dict[str, Any], expected: Run) -> None:
         ({"sorce": "a"}, "unknown field 'sorce'"),
         *(({"source": bad}, "source") for bad in ("", "-a", "a/b", "ä", "a" * 65, "a\n", 1, None, "..")),
         *(({"full": bad}, "full must be true or false") for bad in ("true", 1, None)),
-        *(({"time": bad}, "ISO 8601") for bad in ("yesterday", "2026-01-31T12:00:00", "2026-01-31", 5, "", [])),
+        *(
+            ({"time": bad}, "ISO 8601")
+            for bad in ("yesterday", "2026-01-31T12:00:00", "2026-01-31", 5, "", list[Any]())
+        ),
         ({"time": "2026-01-30T12:00:00Z"}, "24 hours"),
         ({"time": "2026-01-31T12:15:31Z"}, "15 minutes"),
         ({"time": "2026-01-01\ud80012:00:00Z"}, "24 hours"),

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from snapshot import table
-from snapshot.job import Job, clean, parse
+from snapshot.fields import clean
+from snapshot.job import Job, parse
 
-from tests.samples import payload
+from tests.samples import job, payload
 
 fields = st.text(max_size=20).map(clean)
 
@@ -14,7 +15,7 @@ fields = st.text(max_size=20).map(clean)
 def test_the_header_is_fixed() -> None:
     assert table.HEADER.split(b"\t") == (
         b"created_at updated_at status model id fine_tuned_model trained_tokens shutdown_date error method "
-        b"training_file metadata"
+        b"training_file metadata finished_at hyperparameters seed suffix validation_file result_files"
     ).split(b" ")
 
 
@@ -27,7 +28,7 @@ def test_a_table_is_read_as_it_was_written(rows: list[tuple[str, ...]]) -> None:
 
 def test_newest_first_keeps_the_order_of_jobs_of_one_time() -> None:
     jobs = [payload(1, id="old"), payload(2, id="x"), payload(2, id="a"), payload(3, id="new")]
-    lines = [table.to_line(parse(job)) for job in jobs]
+    lines = [table.to_line(parse(each).job) for each in jobs]
     table.newest_first(lines)
     assert [table.job_id(line) for line in lines] == ["new", "x", "a", "old"]
 
@@ -35,7 +36,7 @@ def test_newest_first_keeps_the_order_of_jobs_of_one_time() -> None:
 def test_another_version_s_columns_are_found_by_name() -> None:
     body = b"id\tnew_column\tstatus\nftjob-1\tx\trunning\n"
     (line,) = table.from_body(body)
-    assert table.from_line(line) == Job("", "", "running", "", "ftjob-1", *[""] * 7)
+    assert table.from_line(line) == job(status="running", id="ftjob-1")
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ class Client:
 
     def __init__(self, credentials: Credentials, deadline: Deadline) -> None:
         self.deadline = deadline
+        self.paging = credentials.paging
         self.requests_made = 0
         self._credentials = credentials
         self._lock = threading.Lock()

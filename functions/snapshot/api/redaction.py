@@ -6,7 +6,7 @@ import json
 import re
 from urllib.parse import quote
 
-from snapshot.job import clean
+from snapshot.fields import clean
 
 _MAX_CHARACTERS = 400  # of somebody else's text in a message of ours
 _LOOKED_AT = 1 << 16  # of it; more would cost a multiple of its size in memory

@@ -59,6 +59,23 @@ def read(
     raise ApiError(reason + _ADVICE.get(status, ""), status)
 
 
+def array(reply: Reply) -> list[Any]:
+    """What a list holds."""
+    data = reply.body.get("data")
+    if not isinstance(data, list):
+        raise ApiError(f"{reply.label}: the answer has no array named data. Is the base_url right?")
+    return data
+
+
+def entries(reply: Reply) -> list[dict[str, Any]]:
+    """The objects of a list, each with an id."""
+    data = array(reply)
+    for index, entry in enumerate(data):
+        if not isinstance(entry, dict) or not isinstance(entry.get("id"), str) or not entry["id"]:
+            raise ApiError(f"{reply.label}: data[{index}] must be an object whose id is a non-empty string.")
+    return data
+
+
 def content(label: str, response: requests.Response, deadline: Deadline) -> bytearray:
     """The body of a response, decompressed; raises ApiError if it is too large, OutOfTimeError at the deadline."""
     # Piece by piece as they arrive: the time-out of a socket starts anew with each, the deadline does not.

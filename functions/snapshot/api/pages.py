@@ -1,0 +1,150 @@
+"""The list of jobs, page by page: whole, or an error. Servers differ in how they page and in how they tell the end."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from snapshot.api.client import Client
+from snapshot.api.responses import Reply, entries
+from snapshot.errors import ApiError, ListChangedError
+
+PAGE_SIZE = 100
+PATH = "/fine_tuning/jobs"
+Params = dict[str, str | int]
+
+_FIRST: dict[str, Params] = {
+    "after": {"limit": PAGE_SIZE},
+    "page": {"page": 0, "page_size": PAGE_SIZE},
+    "none": {},
+}
+_TOTALS = ("total", "total_count", "total_items")
+_CURE = (
+    'If the server does not page with `after`, say so in the secret: "paging": "page" if it numbers its pages with '
+    'page and page_size, "paging": "none" if one response holds all jobs.'
+)
+
+
+class Page(NamedTuple):
+    """Some jobs, as the API gave them; `label` says where they stand, for error messages."""
+
+    label: str
+    jobs: list[dict[str, Any]]
+    is_last: bool
+
+
+def pages(client: Client) -> Iterator[Page]:
+    """Every page of `GET /fine_tuning/jobs`, whatever size the server gives them.
+
+    Raises ApiError for a loop or a list that would be partial, ListChangedError for one that has to be read again.
+    """
+    listing = _Listing(client.paging)
+    while True:
+        page_params, number = listing.params, listing.number
+        page = listing.take(_get(client, page_params, number))
+        if page.is_last and listing.ends_with_nothing and not page.jobs:
+            _check_cursor(client, str(page_params["after"]), listing.previous_params)
+        if page.jobs:
+            yield page
+        if page.is_last:
+            return
+
+
+def first_ids(client: Client) -> list[str]:
+    """The ids on the first page, as it is now."""
+    return _ids(entries(_get(client, _FIRST[client.paging], 1)))
+
+
+class _Listing:
+    """What was read so far, and what the server has said of the rest; `params` ask for the page with the `number`."""
+
+    def __init__(self, paging: str) -> None:
+        self.params = self.previous_params = _FIRST[paging]
+        self.number = 1
+        self._paging = paging
+        self._first_id = ""
+        self._seen: set[str] = set()
+        self._totals: list[int] = []
+        self._longest = 0
+        self._has_more: bool | None = None  # of the page before
+
+    def take(self, reply: Reply) -> Page:
+        """The page in a reply; raises ApiError or ListChangedError if the list cannot become whole."""
+        jobs, has_more = entries(reply), _has_more(reply)
+        self._totals += _total(reply)
+        is_new = any(job["id"] not in self._seen for job in jobs)
+        self._seen.update(job["id"] for job in jobs)
+        self._check(reply.label, jobs, has_more, is_new=is_new)
+        # Numbered pages end with a short one. A server that leaves has_more out is else asked on until nothing comes.
+        is_short = self._paging == "page" and (self._is_complete or len(jobs) < self._longest)
+        is_last = self._paging == "none" or not is_new or has_more is False or (has_more is None and is_short)
+        # The smallest total, because jobs may be created and removed while the pages are read.
+        if is_last and self._totals and len(self._seen) < min(self._totals):
+            given = f"counts {min(self._totals)} jobs, but gave {len(self._seen)}"
+            raise ApiError(f"{reply.label}: the server {given}. {_CURE}")
+        if jobs and not is_last:
+            self._first_id = self._first_id or jobs[0]["id"]
+            self._longest, self._has_more = max(self._longest, len(jobs)), has_more
+            self.previous_params = self.params
+            self.params = self.params | ({"page": self.number} if "page" in self.params else {"after": jobs[-1]["id"]})
+            self.number += 1
+        return Page(reply.label, jobs, is_last)
+
+    @property
+    def ends_with_nothing(self) -> bool:
+        """Whether only an empty page showed the end: a server may also give one for a cursor that it does not know."""
+        return "after" in self.params and self._has_more is None and not self._totals
+
+    @property
+    def _is_complete(self) -> bool:
+        return self._totals[-1:] == [len(self._seen)]
+
+    def _check(self, label: str, jobs: list[dict[str, Any]], has_more: bool | None, *, is_new: bool) -> None:
+        if (has_more or self._has_more) and not is_new:
+            raise ApiError(f"{label}: has_more is true, but no job is new: the server repeats itself. {_CURE}")
+        if has_more and self._paging == "none":
+            raise ApiError(f'{label}: has_more is true, so one response does not hold all jobs. Remove "paging".')
+        if has_more is None and jobs and not is_new and not self._is_complete:
+            is_cursor = _ids(jobs) == [self.params.get("after")]
+            if jobs[0]["id"] == self._first_id if self._paging == "page" else not is_cursor:
+                raise ApiError(f"{label}: the server repeats jobs that it gave before. {_CURE}")
+        # What was on a page to come may have moved to one that was read.
+        if self._paging == "page" and self._totals[-2:] != sorted(self._totals[-2:]):
+            raise ListChangedError(f"{label}: jobs were removed while the numbered pages were read.")
+
+
+def _get(client: Client, params: Params, number: int) -> Reply:
+    try:
+        return client.get(PATH, params, page=f" page {number}")
+    except ApiError as error:
+        if error.status == 404 and "after" in params:
+            raise ListChangedError(f"{error} The job after which to go on is gone.", 404) from None
+        raise
+
+
+def _check_cursor(client: Client, cursor: str, page_params: Params) -> None:
+    """Raise ListChangedError if the last job is gone, so that an empty page after it says nothing."""
+    try:
+        client.get(f"{PATH}/{quote(cursor, safe='')}")
+    except ApiError as error:
+        if not error.is_refusal:
+            raise
+        # Gone, or the server does not give single jobs: its page tells.
+        if _ids(entries(_get(client, page_params, 0)))[-1:] != [cursor]:
+            raise ListChangedError(f"{error} The job after which to go on is gone.", error.status) from None
+
+
+def _has_more(reply: Reply) -> bool | None:
+    has_more = reply.body.get("has_more")
+    if has_more is not None and not isinstance(has_more, bool):
+        raise ApiError(f"{reply.label}: has_more must be true or false.")
+    return has_more
+
+
+def _total(reply: Reply) -> list[int]:
+    """How many jobs there are, if the server says so."""
+    totals = (reply.body.get(name) for name in _TOTALS)
+    return [total for total in totals if isinstance(total, int) and not isinstance(total, bool)][:1]
+
+
+def _ids(jobs: list[dict[str, Any]]) -> list[str]:
+    return [job["id"] for job in jobs]

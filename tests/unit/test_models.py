@@ -1,0 +1,60 @@
+"""When a model will be shut down, as servers say it."""
+
+from typing import Any
+
+import pytest
+from snapshot import table
+from snapshot.models import Models, shutdown_date
+
+from tests.samples import job
+
+BASE = "gpt-4o-mini-2024-07-18"
+TUNED = f"ft:{BASE}:acme::x"
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"shutdown_date": "2027-01-14"}, "2027-01-14"),
+        ({"shutdown_date": "2027-01-14T23:00:00-05:00"}, "2027-01-15"),
+        ({"shutdown_date": None}, ""),
+        ({"shutdown_date": ""}, ""),
+        ({}, None),
+        ({"deprecation": {"fine_tune": 1_700_000_000, "inference": 1_800_000_000}}, "2027-01-15"),
+        ({"deprecation": {"inference": None}}, ""),
+        ({"deprecation": "2027-01-14T00:00:00Z"}, "2027-01-14"),
+        ({"deprecation": None}, ""),
+        ({"shutdown_date": None, "deprecation": {"inference": 1_800_000_000}}, "2027-01-15"),
+    ],
+)
+def test_shutdown_date(entry: dict[str, Any], expected: str | None) -> None:
+    assert shutdown_date(entry) == expected
+
+
+@pytest.mark.parametrize("entry", [{"shutdown_date": "soon"}, {"shutdown_date": [1]}, {"deprecation": True}])
+def test_what_is_no_date_is_refused(entry: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not a date"):
+        shutdown_date(entry)
+
+
+@pytest.mark.parametrize(
+    ("dates", "model", "fine_tuned_model", "expected"),
+    [
+        ({TUNED: "2027-01-01", BASE: "2027-02-02"}, BASE, TUNED, "2027-01-01"),
+        ({TUNED: "", BASE: "2027-02-02"}, BASE, TUNED, "2027-02-02"),
+        ({BASE: "2027-02-02", "gpt-4o-mini": ""}, "gpt-4o-mini", TUNED, "2027-02-02"),
+        ({BASE: "2027-02-02"}, f"ft:{BASE}:acme::older", "own-name", "2027-02-02"),
+        ({"gpt-35-turbo": "2027-03-03"}, "gpt-35-turbo", "gpt-35-turbo.ft-123", "2027-03-03"),
+        ({BASE: ""}, BASE, TUNED, ""),
+        ({BASE: None}, BASE, TUNED, "2026-12-31"),  # the last one known
+        ({}, BASE, TUNED, "2026-12-31"),
+        ({BASE: "2027-02-02"}, BASE, "", ""),
+    ],
+)
+def test_a_fine_tuned_model_ends_with_itself_or_its_base(
+    dates: dict[str, str | None], model: str, fine_tuned_model: str, expected: str
+) -> None:
+    models = Models({name.encode(): None if date is None else date.encode() for name, date in dates.items()})
+    known = job(id="a", status="succeeded", model=model, fine_tuned_model=fine_tuned_model, shutdown_date="2026-12-31")
+    line = models.dated(table.to_line(known))
+    assert table.from_line(line) == known._replace(shutdown_date=expected)
