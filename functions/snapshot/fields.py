@@ -3,7 +3,6 @@
 import json
 import re
 import reprlib
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,9 +100,9 @@ def files(value: Any) -> str | None:
 
 def compact(value: Any) -> str | None:
     """An object as JSON without white space, NaN and infinities as null; empty for an empty one."""
-    if not value and isinstance(value, Mapping | list):
+    if not value and isinstance(value, dict | list):
         return ""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     try:
         return clean(_encode(value))
@@ -115,15 +114,15 @@ def compact(value: Any) -> str | None:
 
 def method_type(value: Any) -> str | None:
     """The type of a method, which may be the type itself."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = value.get("type") or ""
     return text(value)
 
 
 def method_settings(value: Any) -> str | None:
     """What a method's type was set up with: all of it, or its hyperparameters alone where it holds nothing else."""
-    settings = value.get(value.get("type")) if isinstance(value, Mapping) and method_type(value) else None
-    if isinstance(settings, Mapping) and settings.keys() == {"hyperparameters"}:
+    settings = value.get(value.get("type")) if isinstance(value, dict) and method_type(value) else None
+    if isinstance(settings, dict) and settings.keys() == {"hyperparameters"}:
         settings = settings["hyperparameters"]
     return compact(settings) if settings else ""
 
@@ -136,7 +135,7 @@ def error(value: Any) -> str | None:
 
 
 def _one_error(value: Any) -> str | None:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return "" if value is None or value is False else text(value)
     parts = [scalar(part) or compact(part) for part in (value.get("code"), value.get("message")) if part]
     return None if None in parts else ": ".join(filter(None, parts))

@@ -1,17 +1,10 @@
 """One fine-tuning job: the API's payload brought to the columns of the table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from snapshot import fields
 from snapshot.errors import FieldError
-
-PAYLOAD_NAMES = {  # of columns whose payload has them under other names, too: Mistral's, and OpenAI's for the suffix
-    "updated_at": ("updated_at", "modified_at"),
-    "training_file": ("training_file", "training_files"),
-    "validation_file": ("validation_file", "validation_files"),
-    "suffix": ("user_provided_suffix", "suffix"),
-}
 
 
 class Job(NamedTuple):
@@ -49,7 +42,7 @@ def parse(payload: Any) -> Parsed:
 
     `updated_at` is the payload's own or `finished_at`, empty if it has neither; `shutdown_date` is always empty here.
     """
-    if not isinstance(payload, Mapping):
+    if not isinstance(payload, dict):
         raise FieldError("", "is not an object")
     job_id, status = _required_text(payload, "id"), _required_text(payload, "status")
     if job_id != payload["id"] or not job_id.isprintable() or " " in job_id:  # it goes into paths and is a key
@@ -59,35 +52,36 @@ def parse(payload: Any) -> Parsed:
         raise FieldError(".created_at", f"must be Unix time in seconds, not {fields.shown(payload.get('created_at'))}")
     odd_fields: list[str] = []
 
-    def column(name: str, read: Callable[[Any], str | None]) -> str:
-        for alias in PAYLOAD_NAMES.get(name, (name,)):
-            if (value := payload.get(alias)) is not None:
-                if (text := read(value)) is None:
-                    odd_fields.append(alias)
-                elif text:
+    def column(read: Callable[[Any], str | None], *names: str) -> str:
+        """The first of some fields that is there."""
+        for name in names:
+            if (value := payload.get(name)) is not None:
+                if text := read(value):
                     return text
+                if text is None:
+                    odd_fields.append(name)
         return ""
 
-    finished_at = column("finished_at", fields.time)
+    finished_at = column(fields.time, "finished_at")
     job = Job(
         created_at=fields.format_time(created_at),
-        updated_at=column("updated_at", fields.time) or finished_at,
+        updated_at=column(fields.time, "updated_at", "modified_at") or finished_at,
         status=status,
-        model=column("model", fields.text),
+        model=column(fields.text, "model"),
         id=job_id,
-        fine_tuned_model=column("fine_tuned_model", fields.text),
-        trained_tokens=column("trained_tokens", fields.count),
+        fine_tuned_model=column(fields.text, "fine_tuned_model"),
+        trained_tokens=column(fields.count, "trained_tokens"),
         shutdown_date="",
-        error=column("error", fields.error),
-        method=column("method", fields.method_type),
-        training_file=column("training_file", fields.files),
-        metadata=column("metadata", fields.compact),
+        error=column(fields.error, "error"),
+        method=column(fields.method_type, "method"),
+        training_file=column(fields.files, "training_file", "training_files"),
+        metadata=column(fields.compact, "metadata"),
         finished_at=finished_at,
-        hyperparameters=column("method", fields.method_settings) or column("hyperparameters", fields.compact),
-        seed=column("seed", fields.scalar),
-        suffix=column("suffix", fields.text),
-        validation_file=column("validation_file", fields.files),
-        result_files=column("result_files", fields.files),
+        hyperparameters=column(fields.method_settings, "method") or column(fields.compact, "hyperparameters"),
+        seed=column(fields.scalar, "seed"),
+        suffix=column(fields.text, "user_provided_suffix", "suffix"),
+        validation_file=column(fields.files, "validation_file", "validation_files"),
+        result_files=column(fields.files, "result_files"),
     )
     return Parsed(job, odd_fields)
 
@@ -97,7 +91,7 @@ def base_model(model: str) -> str:
     return model.split(":", 2)[1] if model.startswith("ft:") else model
 
 
-def _required_text(payload: Mapping[str, Any], name: str) -> str:
+def _required_text(payload: dict[str, Any], name: str) -> str:
     value = payload.get(name)
     if not isinstance(value, str) or not (text := fields.text(value)):
         raise FieldError(f".{name}", f"must be a non-empty string, not {fields.shown(value)}")
