@@ -4,6 +4,7 @@
 the next one reports. A partial listing is never written, counted or compared.
 """
 
+from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -18,7 +19,7 @@ from snapshot.counts import count
 from snapshot.deadline import Deadline, time_limit
 from snapshot.errors import SnapshotError
 from snapshot.listing import list_jobs
-from snapshot.settings import Run, Settings
+from snapshot.settings import MAX_AHEAD, Run, Settings
 from snapshot.telemetry import logger
 
 _MAX_ATTEMPTS = 10  # while other runs of the source replace `latest`
@@ -69,7 +70,8 @@ def lambda_handler(event: Any, context: LambdaContext) -> Summary | SkippedSumma
         # Lambda reports the error too, but without the source.
         logger.exception("No snapshot was taken")
         raise
-    logger.info("Snapshot taken", extra={**summary})
+    message = "Run skipped: a newer snapshot exists" if "skipped" in summary else "Snapshot taken"
+    logger.info(message, extra={**summary})
     return summary
 
 
@@ -79,12 +81,12 @@ def _take_snapshot(
     """The whole run; `written` gets the name of each output as it is out, for the report of an error after it."""
     for _ in range(_MAX_ATTEMPTS):
         previous = snapshots.read_latest(settings.bucket, run.source)
-        if run.time < previous.time:
+        if _is_newer(previous, run):
             return {
                 "skipped": True,
                 "source": run.source,
                 "snapshot_time": run.timestamp,
-                "latest_snapshot_time": f"{previous.time:%Y-%m-%dT%H:%M:%SZ}",
+                "latest_snapshot_time": f"{previous.time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
             }
         credentials = secrets.read(settings, run.source)
         with Client(credentials, deadline.minus(_OUTPUT_SECONDS)) as client:
@@ -118,6 +120,17 @@ def _take_snapshot(
                 "api_requests": client.requests_made,
             }
     raise SnapshotError("Other runs of the source keep replacing its latest snapshot.")
+
+
+def _is_newer(previous: Latest, run: Run) -> bool:
+    """Whether `latest` is newer than the run; a time in the future does not count, or no run would write until then."""
+    if previous.time - datetime.now(UTC) > MAX_AHEAD:
+        logger.warning(
+            "The latest snapshot's time lies in the future and does not count; it is replaced",
+            extra={"latest_snapshot_time": previous.time.isoformat()},
+        )
+        return False
+    return run.time < previous.time
 
 
 def _must_be_full(run: Run, previous: Latest, fingerprint: str) -> bool:

@@ -12,9 +12,10 @@ from snapshot.errors import EventError, SettingsError
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 DEFAULT_SOURCE = "default"
 
+MAX_AHEAD = timedelta(minutes=15)  # of a snapshot's time: more than any clock is off
+
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MAX_AGE = timedelta(hours=24)  # EventBridge Scheduler's longest retry
-_MAX_AHEAD = timedelta(minutes=15)  # more than any clock is off
 
 
 class Settings(NamedTuple):
@@ -122,7 +123,7 @@ def _snapshot_time(value: Any, now: datetime) -> datetime:
             f"The event's time {str(value)[:80]!r} is not valid: it must be ISO 8601 with its zone, "
             "like 2026-01-31T12:00:00Z, or be left out for now."
         )
-    if not -_MAX_AGE <= time - now <= _MAX_AHEAD:
+    if not -_MAX_AGE <= time - now <= MAX_AHEAD:
         raise EventError(
             f"The event's time {value!r} is over 24 hours old or over 15 minutes ahead: "
             "a snapshot shows the present. Leave the time out for now."

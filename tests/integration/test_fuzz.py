@@ -269,10 +269,7 @@ def test_any_latest(
     )
     latest = snapshots.read_latest(deployment.bucket, "default")
     assert latest is not None
-    summary = deployment.run()
-    if stamp.startswith("9999"):
-        assert summary["skipped"]
-        return
+    summary = deployment.run()  # whatever the stamp: one in the future does not count
     assert summary["job_count"] >= len(JOBS) - 1
     deployment.run(full=True)
     latest = snapshots.read_latest(deployment.bucket, "default")

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -9,10 +10,11 @@ from snapshot import __version__
 from snapshot.changes import Changes
 from snapshot.errors import ApiError, EventError, SecretError, SnapshotError
 
-from tests.integration.deployment import Deployment
+from tests.integration.deployment import Deployment, let_things_happen, start_with_a_snapshot
 from tests.samples import ORIGINAL_COLUMNS, ORIGINAL_JOBS, at
 from tests.sandbox import api_faults
 from tests.sandbox.api import Fault, SimulatedApi
+from tests.sandbox.queues import Queue
 
 JOBS = "/fine_tuning/jobs"
 
@@ -101,6 +103,52 @@ def test_a_late_run_writes_nothing(deployment: Deployment) -> None:
     }
     assert deployment.objects() == objects
     assert deployment.output == output  # no metric
+
+
+def stamp_latest(deployment: Deployment, time: str) -> None:
+    """Give `latest` another snapshot's time, as an edit or a run with a wrong clock does."""
+    deployment.s3.copy_object(
+        Bucket=deployment.bucket,
+        Key="latest/default.tsv",
+        CopySource=f"{deployment.bucket}/latest/default.tsv",
+        Metadata={"snapshot-time": time},
+        MetadataDirective="REPLACE",
+    )
+
+
+@pytest.mark.parametrize("minutes", [16, 400 * 24 * 60, None])
+def test_latest_from_the_future_is_replaced(minutes: int | None, deployment: Deployment, bus: Queue) -> None:
+    start_with_a_snapshot(deployment)
+    stamp_latest(deployment, at(minutes=-minutes) if minutes else "9999-12-31T23:59:59-23:59")
+    let_things_happen(deployment)
+    summary = deployment.run()
+    assert summary["changes"]["JobsFailed"] == 1  # its table is still what the run compares with
+    assert len(bus.receive()) == 4
+    assert any("lies in the future" in line["message"] for line in deployment.logged() if line["level"] == "WARNING")
+    head = deployment.s3.head_object(Bucket=deployment.bucket, Key="latest/default.tsv")
+    assert head["Metadata"]["snapshot-time"] == summary["snapshot_time"]
+
+
+def test_latest_a_few_minutes_ahead_counts(deployment: Deployment) -> None:
+    """An event's time may be as far ahead."""
+    deployment.put_simulated_secret()
+    deployment.run()
+    stamp_latest(deployment, at(minutes=-14))
+    objects = deployment.objects()
+    assert deployment.run()["skipped"]
+    assert deployment.objects() == objects
+
+
+def test_skipped_run_is_logged_as_such(deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    deployment.run(time=at(minutes=1))
+    stamp_latest(deployment, f"{datetime.now(timezone(timedelta(hours=5))):%Y-%m-%dT%H:%M:%S%z}")
+    now, summary = datetime.now(UTC), deployment.run(time=at(minutes=2))
+    latest = datetime.fromisoformat(summary["latest_snapshot_time"])
+    assert abs(latest - now) < timedelta(minutes=1)  # in UTC, whatever the zone of the stamp
+    told = [line for line in deployment.logged() if line.get("skipped")]
+    assert [line["message"] for line in told] == ["Run skipped: a newer snapshot exists"]
+    assert sum(line["message"] == "Snapshot taken" for line in deployment.logged()) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"created_at\tname\n1\t2\n"])
