@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from aiohttp import web
 
 from tests.integration.deployment import Deployment, let_things_happen, start_with_a_snapshot
@@ -90,6 +91,53 @@ def test_25_changes_at_once_are_25_events(deployment: Deployment, bus: Queue) ->
     deployment.api.jobs = [payload(number, created_at=now) for number in range(25)] + deployment.api.jobs
     assert deployment.run()["changes"]["JobsCreated"] == 25
     assert len({event["detail"]["job_id"] for event in bus.receive()}) == 25
+
+
+# --- Texts of any kind ---
+
+LONG = 70_000  # four such texts are more than one event may hold, of any character
+AS_SENT = {"x": "x", "\U0001f600": "\U0001f600", '"': "'", "\\": "/"}
+
+
+@pytest.mark.parametrize("character", AS_SENT)
+def test_long_text_is_cut_in_events(character: str, deployment: Deployment, bus: Queue) -> None:
+    texts = dict.fromkeys(("status", "model", "fine_tuned_model"), character * LONG)
+    deployment.api.jobs = [payload(1)]
+    deployment.run()
+    deployment.api.jobs = [payload(2, **texts), payload(1, **texts)]
+    deployment.run()
+    deployment.api.jobs = [payload(2)]
+    deployment.run()
+    assert deployment.run()["changes"] == NO_CHANGES
+    cut = AS_SENT[character] * 1024
+    details = [event["detail"] for event in bus.receive()]
+    assert len(details) == 4
+    assert {detail["previous_status"] for detail in details} == {None, "succeeded", cut}
+    assert {detail["status"] for detail in details} == {cut, "succeeded", "removed"}
+    assert {(detail["model"], detail["fine_tuned_model"]) for detail in details} >= {(cut, cut)}
+
+
+def replace_in_latest(deployment: Deployment, old: str, new: str) -> None:
+    """Edit the table by hand."""
+    key = "latest/default.tsv"
+    response = deployment.s3.get_object(Bucket=deployment.bucket, Key=key)
+    body = response["Body"].read().replace(old.encode(), new.encode())
+    deployment.s3.put_object(Bucket=deployment.bucket, Key=key, Body=body, Metadata=response["Metadata"])
+
+
+def test_text_of_an_edited_table_is_cut_in_events(deployment: Deployment, bus: Queue) -> None:
+    deployment.api.jobs = [payload(2, fine_tuned_model="ft:2"), payload(1)]
+    deployment.api.announced = {"gpt-4o-mini-2024-07-18": "2027-01-14"}
+    deployment.run()
+    replace_in_latest(deployment, "2027-01-14", '"' * LONG)
+    replace_in_latest(deployment, "\tsucceeded", '\\"' * LONG + "\tsucceeded")
+    deployment.api.jobs = [payload(2, fine_tuned_model="ft:2")]
+    deployment.run()
+    assert deployment.run()["changes"] == NO_CHANGES
+    details = {event["detail-type"]: event["detail"] for event in bus.receive()}
+    assert details["Fine-Tuned Model Shutdown Announced"]["previous_shutdown_date"] == "'" * 1024
+    assert details["Fine-Tuning Job State Change"]["updated_at"].endswith("/'/'")
+    assert all(len(text) <= 1024 for detail in details.values() for text in detail.values() if isinstance(text, str))
 
 
 # --- Whose jobs they are ---

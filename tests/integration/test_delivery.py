@@ -1,6 +1,7 @@
 """Changes are delivered at least once, whatever EventBridge says and wherever a run dies."""
 
 import json
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -10,10 +11,10 @@ from typing import Any
 import pytest
 from snapshot.aws import events, events_client
 from snapshot.aws.events import EventContext
-from snapshot.changes import Changes, JobChange
+from snapshot.changes import Changes, JobChange, ShutdownChange
 from snapshot.deadline import Deadline
 from snapshot.errors import SnapshotError
-from snapshot.job import parse
+from snapshot.job import Job, parse
 
 from tests.integration import crash
 from tests.integration.deployment import Deployment, let_things_happen, start_with_a_snapshot
@@ -101,6 +102,21 @@ def test_batches_stay_within_the_limits(refusing: RefusingEventBridge) -> None:
     events.send(ORIGIN, some_changes(101, error="ü" * 1024), Deadline.after(60))
     assert max(refusing.batches) == 10
     assert sum(refusing.batches) == len(refusing.accepted) == 101
+
+
+@pytest.mark.parametrize("character", ["x", "\U0001f600", '"', "\\", "\x01", "\u2028"])
+def test_largest_events_are_accepted(character: str, bus: Queue) -> None:
+    """By an EventBridge with AWS's limits, whatever the texts consist of."""
+    text = character * 5000
+    jobs = [JobChange(Job(*[text] * len(Job._fields)), text, text)] * 25
+    shutdowns = [ShutdownChange(text, text, text, [text] * 30)] * 5
+    context = EventContext("s" * 64, "k" * 1024, "f" * 2048, os.environ["EVENT_BUS_NAME"])
+    events.send(context, Changes(jobs, shutdowns), Deadline.after(60))
+    details = [event["detail"] for event in bus.receive()]
+    assert len(details) == 30
+    cut = text[:1024].replace('"', "'").replace("\\", "/")
+    assert {detail["model"] for detail in details} == {cut}
+    assert {name for detail in details for name in detail.get("fine_tuned_models", ())} == {cut}
 
 
 @pytest.mark.parametrize("refusing", [0], indirect=True)

@@ -22,7 +22,11 @@ SHUTDOWN_ANNOUNCED = "Fine-Tuned Model Shutdown Announced"
 # Limits of PutEvents: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 _MAX_ENTRIES = 10
 _MAX_BYTES = 256_000
+# So that no event is ever too large: 23 texts of 1,024 characters are at most 141,312 bytes, for a character takes up
+# to 6 (a control as \u0000) and what AWS counts is the Detail's UTF-8 with some hundred bytes of names around it:
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
 _MODELS_NAMED = 20
+_MAX_TEXT = 1024
 _ATTEMPTS = 5
 _FIRST_WAIT_SECONDS = 0.2
 
@@ -49,23 +53,18 @@ def send(context: EventContext, changes: Changes, deadline: Deadline) -> None:
             raise SnapshotError(f"EventBridge refuses the changes: {error}") from error
 
 
-def _unquoted(text: str) -> str:
-    """A text that can stand in a rule's quoted message: EventBridge escapes nothing. The snapshot has it as it is."""
-    return text.replace("\\", "/").replace('"', "'")
-
-
 def _job_detail(context: EventContext, change: JobChange) -> dict[str, Any]:
     job = change.job
     return {
         "snapshot_source": context.source,
-        "job_id": _unquoted(job.id),
-        "model": _unquoted(job.model),
-        "fine_tuned_model": _unquoted(job.fine_tuned_model),
-        "status": _unquoted(change.status),
+        "job_id": job.id,
+        "model": job.model,
+        "fine_tuned_model": job.fine_tuned_model,
+        "status": change.status,
         "previous_status": change.previous_status,
         "created_at": job.created_at,
         "updated_at": job.updated_at,
-        "error": _unquoted(job.error),
+        "error": job.error,
         "snapshot_key": context.key,
     }
 
@@ -73,7 +72,7 @@ def _job_detail(context: EventContext, change: JobChange) -> dict[str, Any]:
 def _shutdown_detail(context: EventContext, change: ShutdownChange) -> dict[str, Any]:
     return {
         "snapshot_source": context.source,
-        "model": _unquoted(change.model),
+        "model": change.model,
         "shutdown_date": change.shutdown_date,
         "previous_shutdown_date": change.previous_shutdown_date,
         "fine_tuned_models": change.fine_tuned_models[:_MODELS_NAMED],
@@ -82,11 +81,21 @@ def _shutdown_detail(context: EventContext, change: ShutdownChange) -> dict[str,
     }
 
 
+def _fit_to_send(value: Any) -> Any:
+    """A value of a detail, with its texts cut, and without what would end a rule's quoted message.
+
+    EventBridge escapes nothing in a message. The snapshot has the texts as they are.
+    """
+    if isinstance(value, list):
+        return [_fit_to_send(item) for item in value]
+    return value[:_MAX_TEXT].replace("\\", "/").replace('"', "'") if isinstance(value, str) else value
+
+
 def _entry(context: EventContext, detail_type: str, detail: dict[str, Any]) -> "PutEventsRequestEntryTypeDef":
     return {
         "Source": SOURCE,
         "DetailType": detail_type,
-        "Detail": json.dumps(detail, ensure_ascii=False),
+        "Detail": json.dumps({name: _fit_to_send(value) for name, value in detail.items()}, ensure_ascii=False),
         # By this the rules of one stack tell its events from another's on the same bus.
         "Resources": [context.function_arn],
         "EventBusName": context.bus,
