@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,7 @@ class RefusingEventBridge(ThreadingHTTPServer):
     def __init__(self, refusals: int) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.refusals = refusals
+        self.refused_job = ""  # whose events are always refused
         self.accepted: list[dict[str, Any]] = []
         self.batches: list[int] = []
 
@@ -45,6 +47,8 @@ class Answer(BaseHTTPRequestHandler):
         for number, entry in enumerate(entries):
             if self.server.refusals > 0 and number % 3 == 0:
                 results.append({"ErrorCode": "ThrottlingException", "ErrorMessage": "Rate exceeded"})
+            elif self.server.refused_job and self.server.refused_job in entry["Detail"]:
+                results.append({"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."})
             else:
                 results.append({"EventId": str(number)})
                 self.server.accepted.append(json.loads(entry["Detail"]))
@@ -95,6 +99,24 @@ def test_what_stays_refused_fails_the_run(refusing: RefusingEventBridge) -> None
     with pytest.raises(SnapshotError, match="EventBridge refuses 1 changes: ThrottlingException: Rate exceeded"):
         events.send(ORIGIN, some_changes(1), Deadline.after(60))
     assert refusing.accepted == []
+
+
+@pytest.mark.parametrize("refusing", [0], indirect=True)
+def test_one_refused_event_keeps_no_other_back(refusing: RefusingEventBridge) -> None:
+    refusing.refused_job = f"ftjob-{3:024}"
+    reason = rf"EventBridge refuses 1 changes: MalformedDetail: Detail is malformed\. \({refusing.refused_job}\)"
+    with pytest.raises(SnapshotError, match=reason):
+        events.send(ORIGIN, some_changes(25), Deadline.after(60))
+    assert len({detail["job_id"] for detail in refusing.accepted}) == len(refusing.accepted) == 24
+
+
+@pytest.mark.usefixtures("refusing")
+@pytest.mark.parametrize("refusing", [999], indirect=True)
+def test_lasting_refusals_end_soon_however_many_there_are() -> None:
+    started = time.monotonic()
+    with pytest.raises(SnapshotError, match=r"EventBridge refuses \d+ changes: .*ftjob-"):
+        events.send(ORIGIN, some_changes(200), Deadline.after(60))
+    assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize("refusing", [0], indirect=True)

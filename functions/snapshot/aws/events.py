@@ -5,8 +5,6 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from snapshot import aws
 from snapshot.changes import Changes, JobChange, ShutdownChange
 from snapshot.deadline import Deadline
@@ -14,6 +12,8 @@ from snapshot.errors import SnapshotError
 
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+    Refusal = tuple[PutEventsRequestEntryTypeDef, str]  # an entry, and why
 
 SOURCE = "fine-tuning.snapshots"
 JOB_CHANGED = "Fine-Tuning Job State Change"
@@ -27,6 +27,7 @@ _MAX_BYTES = 256_000
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
 _MODELS_NAMED = 20
 _MAX_TEXT = 1024
+_SUBJECTS_NAMED = 5  # in an error
 _ATTEMPTS = 5
 _FIRST_WAIT_SECONDS = 0.2
 
@@ -41,16 +42,23 @@ class EventContext(NamedTuple):
 
 
 def send(context: EventContext, changes: Changes, deadline: Deadline) -> None:
-    """Send every change as an event; raises SnapshotError if EventBridge keeps refusing one, or at the `deadline`."""
+    """Send every change as an event, and again those that EventBridge refuses.
+
+    Raises SnapshotError if it keeps refusing some, when all others are out; or at the `deadline`.
+    """
     details = [(JOB_CHANGED, _job_detail(context, change)) for change in changes.jobs]
     details += [(SHUTDOWN_ANNOUNCED, _shutdown_detail(context, change)) for change in changes.shutdowns]
-    for batch in _batches([_entry(context, detail_type, detail) for detail_type, detail in details]):
-        if deadline.is_over:
-            raise SnapshotError("No time is left to send all changes.")
-        try:
-            _deliver(batch)
-        except (BotoCoreError, ClientError) as error:
-            raise SnapshotError(f"EventBridge refuses the changes: {error}") from error
+    entries = [_entry(context, detail_type, detail) for detail_type, detail in details]
+    refused: list[Refusal] = []
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(_FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
+        refused = [refusal for batch in _batches(entries) for refusal in _put(batch, context.bus, deadline)]
+        entries = [entry for entry, _ in refused]
+        if not entries:
+            return
+    names = ", ".join(map(_subject, entries[:_SUBJECTS_NAMED])) + (", …" if len(entries) > _SUBJECTS_NAMED else "")
+    raise SnapshotError(f"EventBridge refuses {len(entries)} changes: {refused[0][1]} ({names})")
 
 
 def _job_detail(context: EventContext, change: JobChange) -> dict[str, Any]:
@@ -116,15 +124,26 @@ def _batches(entries: Sequence["PutEventsRequestEntryTypeDef"]) -> Iterator[list
         yield batch
 
 
-def _deliver(entries: list["PutEventsRequestEntryTypeDef"]) -> None:
-    """Send a batch, and again those of its entries that were refused; a call that failed is repeated by botocore."""
-    for attempt in range(_ATTEMPTS):
-        if attempt:
-            time.sleep(_FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
-        results = aws.events_client().put_events(Entries=entries)["Entries"]
-        refused = [result for result in results if "ErrorCode" in result]
-        entries = [entry for entry, result in zip(entries, results, strict=True) if "ErrorCode" in result]
-        if not entries:
-            return
-    reason = f"{refused[0]['ErrorCode']}: {refused[0].get('ErrorMessage', '')}"
-    raise SnapshotError(f"EventBridge refuses {len(entries)} changes: {reason}")
+def _put(batch: list["PutEventsRequestEntryTypeDef"], bus: str, deadline: Deadline) -> list["Refusal"]:
+    """Send a batch; returns what was refused of it. A call that fails is repeated by botocore."""
+    if deadline.is_over:
+        raise SnapshotError("No time is left to send all changes.")
+    with aws.naming(f"EventBridge refuses the changes: PutEvents on the bus {bus}"):
+        response = aws.events_client().put_events(Entries=batch)
+        results = response["Entries"]
+        if len(results) != len(batch):
+            raise ValueError(f"{len(results)} results for {len(batch)} events")
+        refused = [
+            (entry, f"{result.get('ErrorCode', 'neither code nor EventId')}: {result.get('ErrorMessage', '-')}")
+            for entry, result in zip(batch, results, strict=True)
+            if "ErrorCode" in result or "EventId" not in result
+        ]
+        if response.get("FailedEntryCount", 0) > len(refused):
+            raise ValueError(f"{response['FailedEntryCount']} failures, of which the results show {len(refused)}")
+        return refused
+
+
+def _subject(entry: "PutEventsRequestEntryTypeDef") -> str:
+    """What an entry is about: the job's id, or the model."""
+    detail = json.loads(entry["Detail"])
+    return str(detail.get("job_id") or detail["model"])
