@@ -11,21 +11,41 @@ from tests.integration.deployment import Deployment
 from tests.samples import at, payload
 from tests.sandbox import api_faults
 from tests.sandbox.api import Fault
-from tests.sandbox.aws_faults import AwsFault, FlakyAws
+from tests.sandbox.aws_faults import BY_PROXY, AwsFault, FlakyAws
 from tests.sandbox.queues import Queue
 
 CALLS = ("latest, read", "secret", "latest, looked at", "dated snapshot", "events", "latest, written")
 PASSING = ("500 InternalError", "503 SlowDown", "dropped before", "dropped after")
 LASTING = ("403 AccessDenied", "503 SlowDown", "dropped before", "dropped after")
 EVERY_CALL = [pytest.param(number, id=name) for number, name in enumerate(CALLS)]
-# What the error says: which thing it was, or that it was EventBridge.
+# What the error says: which call it was, and of which object.
 NAMED = (
-    r"latest/default\.tsv",
-    r"secret test-\w+/default",
-    r"latest/default\.tsv",
-    r"snapshots/source=",
-    "EventBridge",
-    r"latest/default\.tsv",
+    r"GetObject of s3://.*/latest/default\.tsv",
+    r"secret test-\w+/default (cannot be read: GetSecretValue|.* no value \(GetSecretValue)",
+    r"HeadObject of s3://.*/latest/default\.tsv",
+    r"PutObject of s3://.*/snapshots/source=",
+    r"PutEvents on the bus bus-\w+|EventBridge refuses 5 changes: neither code nor EventId: - \(ftjob-",
+    r"(PutObject|HeadObject) of s3://.*/latest/default\.tsv",
+)
+ODD = (
+    *((call, kind) for call in CALLS for kind in (*BY_PROXY, "403 html")),
+    *((call, "404 html") for call in (CALLS[0], "secret", CALLS[3], "events")),
+    *((call, kind) for call in (CALLS[0], CALLS[2]) for kind in ("no etag", "empty etag")),
+    (CALLS[2], "bad date"),
+    (CALLS[0], "cut in the middle"),
+    (CALLS[3], "no etag"),
+    (CALLS[5], "no etag"),
+    ("secret", "cut in the middle"),
+    ("secret", "neither text nor binary"),
+    ("secret", "secret that is a number"),
+    ("events", "cut in the middle"),
+    ("events", "no results"),
+    ("events", "fewer results"),
+    ("events", "more results"),
+    ("events", "results without an id"),
+    ("events", "results that are null"),
+    ("events", "results that are texts"),
+    ("events", "failures that no result shows"),
 )
 
 
@@ -71,6 +91,22 @@ def test_what_lasts_is_named_and_made_good(
     flaky.set(None)
     deployment.run()
     assert_all_is_told(deployment, bus)
+
+
+@pytest.mark.parametrize(("call", "kind"), ODD)
+def test_odd_response_is_named_and_made_good(
+    call: str, kind: str, deployment: Deployment, bus: Queue, flaky: FlakyAws
+) -> None:
+    number = CALLS.index(call)
+    flaky.set(AwsFault(kind, number, times=99))
+    with pytest.raises(SnapshotError, match=NAMED[number]) as caught:
+        deployment.run()
+    assert len(str(caught.value)) < 1500  # no page of HTML
+    assert deployment.api.key not in str(caught.value)
+    flaky.set(None)
+    deployment.run()
+    if (call, kind) != (CALLS[5], "no etag"):  # then it was written
+        assert_all_is_told(deployment, bus)
 
 
 @pytest.mark.parametrize("refusal", ["409 ConditionalRequestConflict", "412 PreconditionFailed", "404 NoSuchKey"])

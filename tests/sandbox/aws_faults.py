@@ -6,19 +6,52 @@ import re
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 
 from tests.sandbox.aws import EmbeddedAws
 
 _HELD_SECONDS = 15
+_HTML = b"<!DOCTYPE html><title>Sign in</title><body>" + b"Sign in to the network.<br>" * 99
+
+Response = tuple[dict[str, str], bytes]  # headers, in lower case, and content
+
+
+def _with_json(change: Callable[[dict[str, Any]], object]) -> Callable[[dict[str, str], bytes], Response]:
+    def changed(headers: dict[str, str], content: bytes) -> Response:
+        fields: dict[str, Any] = json.loads(content)
+        change(fields)
+        return headers, json.dumps(fields).encode()
+
+    return changed
+
+
+# A proxy's own responses with the status 200; the call is not made.
+BY_PROXY = {"empty with 200": b"", "html with 200": _HTML, "null with 200": b"null", "list with 200": b"[]"}
+# What becomes of a response with which nothing was wrong.
+_ODD: dict[str, Callable[[dict[str, str], bytes], Response]] = {
+    "no etag": lambda headers, content: ({name: headers[name] for name in headers if name != "etag"}, content),
+    "empty etag": lambda headers, content: (headers | {"etag": ""}, content),
+    "bad date": lambda headers, content: (headers | {"last-modified": "yesterday"}, content),
+    "cut in the middle": lambda headers, content: (headers | {"content-length": str(len(content))}, content[:-9]),
+    "no results": _with_json(lambda fields: fields.pop("Entries")),
+    "fewer results": _with_json(lambda fields: fields["Entries"].pop()),
+    "more results": _with_json(lambda fields: fields["Entries"].append(fields["Entries"][0])),
+    "results without an id": _with_json(lambda fields: [entry.clear() for entry in fields["Entries"]]),
+    "results that are null": _with_json(lambda fields: fields.update(Entries=[None] * len(fields["Entries"]))),
+    "results that are texts": _with_json(lambda fields: fields.update(Entries="x" * len(fields["Entries"]))),
+    "failures that no result shows": _with_json(lambda fields: fields.update(FailedEntryCount=1)),
+    "neither text nor binary": _with_json(lambda fields: fields.pop("SecretString")),
+    "secret that is a number": _with_json(lambda fields: fields.update(SecretString=5)),
+}
 
 
 class AwsFault(NamedTuple):
     """What happens to so many calls from the one with this number on, the first being 0.
 
-    The kind is an HTTP status with AWS's code, as in `503 SlowDown`, or one of `dropped before`, `dropped after`,
-    `held` and `entries refused`.
+    The kind is an HTTP status with AWS's code, as in `503 SlowDown` (or with `html`, as a proxy sends it), or one of
+    `dropped before`, `dropped after`, `held`, `entries refused`, and those of BY_PROXY and _ODD.
     """
 
     kind: str
@@ -79,6 +112,8 @@ class _Call(BaseHTTPRequestHandler):
             time.sleep(_HELD_SECONDS)
         if kind in {"dropped before", "held"}:
             self.close_connection = True
+        elif kind in BY_PROXY:
+            self.reply(200, {"content-type": "text/html"}, BY_PROXY[kind])
         elif kind[:1].isdigit():
             number, code = kind.split()
             self.reply(int(number), *self.error(code))
@@ -86,10 +121,12 @@ class _Call(BaseHTTPRequestHandler):
             status, headers, content = self.forward(body)
             if kind == "entries refused":
                 headers, content = self.with_refusals(headers, content, refused)
+            if kind in _ODD:
+                headers, content = _ODD[kind]({name.lower(): headers[name] for name in headers}, content)
             if kind == "dropped after":
                 self.close_connection = True
             else:
-                self.reply(status, headers, content)
+                self.reply(status, headers, content, cut=kind == "cut in the middle")
 
     do_GET = do_PUT = do_POST = do_HEAD = answer  # noqa: N815
 
@@ -102,6 +139,8 @@ class _Call(BaseHTTPRequestHandler):
         return response.status, dict(response.getheaders()), content
 
     def error(self, code: str) -> tuple[dict[str, str], bytes]:
+        if code == "html":
+            return {"content-type": "text/html"}, _HTML
         if "X-Amz-Target" in self.headers:
             content = json.dumps({"__type": code, "message": "Simulated."}).encode()
             return {"Content-Type": "application/x-amz-json-1.1"}, content
@@ -123,14 +162,14 @@ class _Call(BaseHTTPRequestHandler):
         answer["FailedEntryCount"] = refused
         return headers, json.dumps(answer).encode()
 
-    def reply(self, status: int, headers: dict[str, str], content: bytes) -> None:
+    def reply(self, status: int, headers: dict[str, str], content: bytes, *, cut: bool = False) -> None:
+        self.close_connection |= cut
         self.send_response_only(status)
         for name, value in headers.items():
             if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
                 self.send_header(name, value)
-        self.send_header(
-            "Content-Length", headers.get("content-length", "0") if self.command == "HEAD" else str(len(content))
-        )
+        promised = headers.get("content-length", "0") if self.command == "HEAD" or cut else str(len(content))
+        self.send_header("Content-Length", promised)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)

@@ -1,14 +1,12 @@
 """The snapshots in S3; the only module that knows their keys."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from snapshot import aws, table
-from snapshot.errors import SnapshotError
 from snapshot.settings import Run
 from snapshot.table import Line
 from snapshot.telemetry import logger
@@ -46,14 +44,14 @@ class Snapshot(NamedTuple):
 def read_latest(bucket: str, source: str) -> Latest:
     """The newest snapshot of a source; NO_SNAPSHOT if there is none yet, no lines if they cannot be read."""
     key = _latest_key(source)
-    with _naming_the_object(bucket, key):
+    with aws.naming(f"GetObject of s3://{bucket}/{key}"):
         try:
             response = aws.s3_client().get_object(Bucket=bucket, Key=key)
         except aws.s3_client().exceptions.NoSuchKey:
             return NO_SNAPSHOT
         body = response["Body"].read()
-    metadata = response["Metadata"]
-    latest = Latest(response["ETag"], _snapshot_time(metadata), metadata.get("view", ""))
+        metadata = response["Metadata"]
+        latest = Latest(_etag(response), _snapshot_time(metadata), metadata.get("view", ""))
     try:
         lines = table.from_body(body)
     except ValueError as error:
@@ -64,16 +62,15 @@ def read_latest(bucket: str, source: str) -> Latest:
 
 def is_unchanged(bucket: str, source: str, previous: Latest) -> bool:
     """Whether the newest snapshot is still the one that was read."""
-    key = _latest_key(source)
-    with _naming_the_object(bucket, key):  # compared with its time: of the same bytes the ETag is the same
-        return _head(bucket, key) == (previous.etag, previous.time)
+    # Compared with its time: of the same bytes the ETag is the same.
+    return _head(bucket, _latest_key(source)) == (previous.etag, previous.time)
 
 
 def write_dated(bucket: str, snapshot: Snapshot) -> str:
     """Write the snapshot under its run's time; returns the key."""
     run = snapshot.run
     key = f"snapshots/source={run.source}/dt={run.time:%Y-%m-%d}/{run.time:%Y%m%dT%H%M%SZ}.tsv"
-    with _naming_the_object(bucket, key):
+    with aws.naming(f"PutObject of s3://{bucket}/{key}"):
         _put(bucket, key, snapshot)
     return key
 
@@ -82,7 +79,7 @@ def write_latest(bucket: str, snapshot: Snapshot, previous: Latest) -> bool:
     """Replace the newest snapshot, which was `previous`; False if another run has done so."""
     key = _latest_key(snapshot.run.source)
     condition = {"IfMatch": previous.etag} if previous.etag else {"IfNoneMatch": "*"}
-    with _naming_the_object(bucket, key):
+    with aws.naming(f"PutObject of s3://{bucket}/{key}"):
         try:
             _put(bucket, key, snapshot, **condition)
         except ClientError as error:
@@ -98,7 +95,7 @@ def _latest_key(source: str) -> str:
 
 
 def _put(bucket: str, key: str, snapshot: Snapshot, **condition: str) -> None:
-    aws.s3_client().put_object(
+    response = aws.s3_client().put_object(
         Bucket=bucket,
         Key=key,
         Body=snapshot.body,
@@ -111,17 +108,25 @@ def _put(bucket: str, key: str, snapshot: Snapshot, **condition: str) -> None:
         },
         **condition,  # type: ignore[arg-type]  # IfMatch and IfNoneMatch are strings
     )
+    _etag(response)  # without one it was not S3 that said 200
 
 
 def _head(bucket: str, key: str) -> tuple[str, datetime]:
     """ETag and snapshot's time of an object; those of NO_SNAPSHOT if there is none."""
-    try:
-        response = aws.s3_client().head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if _http_status(error) == 404:
-            return NO_SNAPSHOT.etag, NO_SNAPSHOT.time
-        raise
-    return response["ETag"], _snapshot_time(response["Metadata"])
+    with aws.naming(f"HeadObject of s3://{bucket}/{key}"):
+        try:
+            response = aws.s3_client().head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if _http_status(error) == 404:
+                return NO_SNAPSHOT.etag, NO_SNAPSHOT.time
+            raise
+        return _etag(response), _snapshot_time(response["Metadata"])
+
+
+def _etag(response: Mapping[str, Any]) -> str:
+    if not (etag := response.get("ETag")):
+        raise ValueError("no ETag")
+    return str(etag)
 
 
 def _snapshot_time(metadata: dict[str, str]) -> datetime:
@@ -134,12 +139,3 @@ def _snapshot_time(metadata: dict[str, str]) -> datetime:
 
 def _http_status(error: ClientError) -> int:
     return error.response["ResponseMetadata"]["HTTPStatusCode"]
-
-
-@contextmanager
-def _naming_the_object(bucket: str, key: str) -> Iterator[None]:
-    """Name the object in S3's refusals, which do not."""
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise SnapshotError(f"s3://{bucket}/{key}: {error}") from error
