@@ -2,6 +2,7 @@
 
 import random
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
@@ -12,6 +13,15 @@ from tests.sandbox.stack import Stack
 
 HOUR = 3600
 HOURS_AGO = {"default": (23.5, 12, 2, 0), "team-b": (20, 0.1)}  # when each source was listed
+
+OTHER_WORDS = (  # a server's word for a status, what it means, and whether the job has `finished_at`
+    ("FAILED_VALIDATION", "failed", True),
+    ("failed-validation", "failed", False),
+    ("SUCCESS", "succeeded", True),
+    ("Success", "succeeded", False),
+    ("completed", "succeeded", False),
+    ("canceled", "cancelled", True),
+)
 
 
 class Run(NamedTuple):
@@ -66,6 +76,27 @@ class Day:
         return {run.source: run for run in self.runs}
 
 
+@dataclass
+class OtherServersJob(SimulatedJob):
+    """A job that ends as a server other than OpenAI's says it: in a `word` of its own, and with other fields."""
+
+    word: str = ""
+    says_when: bool = True  # with `finished_at`, beside a later `modified_at`; else `modified_at` is all there is
+
+    def payload(self, now: float) -> dict[str, Any]:
+        job = super().payload(now)
+        if not job["finished_at"]:
+            return job
+        end = job["finished_at"] if self.says_when else job.pop("finished_at")
+        return job | {
+            "status": self.word,
+            "modified_at": end + HOUR if self.says_when else end,
+            "validation_files": ["file-1", "file-2"],
+            "method": None,
+            "seed": "007",  # no number
+        }
+
+
 def _failing(now: float) -> SimulatedJob:
     """Begins after the first snapshot and fails before the third."""
     return new_job(random.Random(1), int(now - 22 * HOUR), "failed", hours=11)
@@ -81,4 +112,9 @@ def _odd(now: float) -> list[SimulatedJob]:
     quote.metadata = {"note": 'a "quoted" \\ word; =1+1', "team": "Zürich 東京"}
     gap.failure = ("", "NA")
     again.model = "ft:gpt-4o-mini-2024-07-18:acme::AbCdEfGh"
-    return [quote, gap, again]
+    others = []
+    for seed, (word, ends_as, says_when) in enumerate(OTHER_WORDS, start=11):
+        job = new_job(random.Random(seed), int(now - 30 * HOUR), ends_as, hours=3)
+        job.model = job.model if says_when else "open-mistral-7b"  # so that they are counted by themselves
+        others.append(OtherServersJob(**vars(job), word=word, says_when=says_when))
+    return [quote, gap, again, *others]

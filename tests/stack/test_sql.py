@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 import sqlglot
+from snapshot import statuses
 from snapshot.job import Job
 from sqlglot.optimizer.qualify import qualify
 
 from tests.documents import TEMPLATE
 from tests.sandbox.simulated_jobs import BASE_MODELS
-from tests.stack.day import HOUR, HOURS_AGO, Day
+from tests.stack.day import HOUR, HOURS_AGO, OTHER_WORDS, Day
 
 Row = dict[str, str | None]
 
@@ -74,8 +75,18 @@ def iso(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 
 
+def end(job: dict[str, Any]) -> int:
+    """When a job has ended, of which not every server has `finished_at`."""
+    found: int = job.get("finished_at") or job["modified_at"]
+    return found
+
+
 def error(job: dict[str, Any]) -> str:
     return ": ".join(filter(None, (job["error"]["code"], job["error"]["message"])))
+
+
+def method(job: dict[str, Any]) -> str | None:
+    return job["method"]["type"] if job["method"] else None
 
 
 def base(model: str) -> str:
@@ -125,9 +136,20 @@ def test_the_queries_are_athena_s_sql_over_columns_that_there_are(saved: dict[st
         definition = table(day, name)
         columns = definition["StorageDescriptor"]["Columns"] + definition.get("PartitionKeys", [])
         schema[name] = {column["Name"]: column["Type"] for column in columns} | {'"$path"': "string"}
-    assert len(saved) == 6
+    assert len(saved) == 7
     for sql in saved.values():
         qualify(sqlglot.parse_one(sql, dialect="athena"), schema=schema, dialect="athena")
+
+
+def test_a_query_for_a_status_knows_all_words_for_it(saved: dict[str, str]) -> None:
+    words = {}
+    for name, sql in saved.items():
+        for found in sqlglot.parse_one(sql, dialect="athena").find_all(sqlglot.exp.In):
+            words[name] = {literal.name for literal in found.expressions}
+    assert words == {
+        name: {status, *statuses._SYNONYMS[status]}
+        for name, status in {"Failed jobs": "failed", "Job duration": "succeeded"}.items()
+    }
 
 
 def test_fields_come_as_they_are(day: Day) -> None:
@@ -138,6 +160,26 @@ def test_fields_come_as_they_are(day: Day) -> None:
         assert row["error"] == (error(job) if job["error"] else None)
         assert json.loads(row["metadata"] or "null") == job["metadata"]
         assert int(row["trained_tokens"] or 0) == (job["trained_tokens"] or 0)
+        assert row["status"] == job["status"]
+        assert row["finished_at"] == (iso(job["finished_at"]) if job.get("finished_at") else None)
+        assert json.loads(row["hyperparameters"] or "") == job["hyperparameters"]
+        assert (row["seed"], row["suffix"]) == (str(job["seed"]), job["user_provided_suffix"])
+        assert row["validation_file"] == (",".join(job.get("validation_files", ())) or None)
+        assert row["result_files"] == (",".join(job["result_files"]) or None)
+    assert {word for word, *_ in OTHER_WORDS} <= {row["status"] for row in rows.values()}
+
+
+def test_a_file_of_the_version_before_has_no_values_in_new_columns(day: Day) -> None:
+    bucket, s3 = day.stack.outputs["SnapshotBucket"], day.stack.aws.client("s3")
+    key = f"snapshots/source=team-b/dt={datetime.now(UTC) - timedelta(3):%Y-%m-%d}/20260101T000000Z.tsv"
+    header, *lines = [line.split(b"\t")[:12] for line in day.stack.objects()["latest/team-b.tsv"].splitlines()]
+    s3.put_object(Bucket=bucket, Key=key, Body=b"".join(b"\t".join(line) + b"\n" for line in [header, *lines]))
+    rows = query(day, "SELECT * FROM snapshots WHERE \"$path\" LIKE '%/20260101T000000Z.tsv'")
+    s3.delete_object(Bucket=bucket, Key=key)
+    assert [[row[column] or "" for column in list(Job._fields)[:12]] for row in rows] == [
+        [field.decode() for field in line] for line in lines
+    ]
+    assert {row[column] for row in rows for column in list(Job._fields)[12:]} == {None}
 
 
 def test_jobs_by_status(saved: dict[str, str], day: Day) -> None:
@@ -155,22 +197,22 @@ def test_jobs_by_status(saved: dict[str, str], day: Day) -> None:
 def test_failed_jobs(saved: dict[str, str], day: Day) -> None:
     since = time.time() - 7 * 24 * HOUR
     expected = {
-        (iso(job["finished_at"]), source, job["id"], job["model"], error(job), job["training_file"])
+        (iso(end(job)), source, job["id"], job["model"], error(job), job["training_file"])
         for source, job in jobs(day)
-        if job["status"] == "failed" and job["finished_at"] > since
+        if statuses.meaning(job["status"]) == "failed" and end(job) > since
     }
     rows = query(day, saved["Failed jobs"])
     assert {tuple(row.values()) for row in rows} == expected
     assert {source for _, source, *_ in expected} == set(HOURS_AGO)
-    ends = [row["updated_at"] or "" for row in rows]
+    ends = [row["ended_at"] or "" for row in rows]
     assert ends == sorted(ends, reverse=True)
 
 
 def test_job_duration(saved: dict[str, str], day: Day) -> None:
     minutes: dict[tuple[str | None, str | None], list[float]] = defaultdict(list)
     for source, job in jobs(day):
-        if job["status"] == "succeeded":
-            minutes[source, base(job["model"])].append((job["finished_at"] - job["created_at"]) / 60)
+        if statuses.meaning(job["status"]) == "succeeded":
+            minutes[source, base(job["model"])].append((end(job) - job["created_at"]) / 60)
     rows = {(row["source"], row["base_model"]): row for row in query(day, saved["Job duration"])}
     assert rows.keys() == minutes.keys()
     for group, row in rows.items():
@@ -185,7 +227,7 @@ def test_trained_tokens(saved: dict[str, str], day: Day) -> None:
     expected: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for source, job in jobs(day):
         if job["trained_tokens"] is not None:
-            month = f"{datetime.fromtimestamp(job['finished_at'], UTC):%Y-%m}-01"
+            month = f"{datetime.fromtimestamp(end(job), UTC):%Y-%m}-01"
             expected[month, source, base(job["model"])].append(job["trained_tokens"])
     rows = query(day, saved["Trained tokens"])
     assert {(row["month"], row["source"], row["base_model"], row["jobs"], row["trained_tokens"]) for row in rows} == {
@@ -194,12 +236,38 @@ def test_trained_tokens(saved: dict[str, str], day: Day) -> None:
     assert len({month for month, _, _ in expected}) > 1
 
 
+def test_how_each_model_was_made(saved: dict[str, str], day: Day) -> None:
+    made = [(source, job) for source, job in jobs(day) if job["fine_tuned_model"]]
+    rows = {row["id"]: row for row in query(day, saved["How each model was made"])}
+    assert [(json.loads(row.pop("hyperparameters") or ""), row) for row in rows.values()] == [
+        (
+            job["hyperparameters"],
+            {
+                "fine_tuned_model": job["fine_tuned_model"],
+                "model": job["model"],
+                "method": method(job),
+                "training_file": job["training_file"],
+                "validation_file": ",".join(job.get("validation_files", ())) or None,
+                "seed": str(job["seed"]),
+                "suffix": job["user_provided_suffix"],
+                "trained_tokens": str(job["trained_tokens"]),
+                "created_at": iso(job["created_at"]),
+                "finished_at": iso(end(job)),
+                "source": source,
+                "id": job["id"],
+            },
+        )
+        for source, job in sorted(made, key=lambda entry: entry[1]["created_at"], reverse=True)
+    ]
+    assert {source for source, _ in made} == set(HOURS_AGO)
+
+
 def test_model_shutdowns(saved: dict[str, str], day: Day) -> None:
     today = datetime.now(UTC).date()
     expected = {
         (source, job["fine_tuned_model"], job["id"], str(BASE_MODELS[base(job["model"])]))
         for source, job in jobs(day)
-        if job["fine_tuned_model"] and BASE_MODELS[base(job["model"])]
+        if job["fine_tuned_model"] and BASE_MODELS.get(base(job["model"]))
     }
     rows = query(day, saved["Model shutdowns"])
     assert {(row["source"], row["fine_tuned_model"], row["id"], row["days_left"]) for row in rows} == expected
