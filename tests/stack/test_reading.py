@@ -72,9 +72,11 @@ def test_in_duckdb(day: Day, tmp_path: Path) -> None:
     for key, body in day.stack.objects().items():
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).write_bytes(body)
-    by_status, running = (
-        duckdb.execute(example.replace("s3://BUCKET", str(tmp_path))).fetchall() for example in examples(SECTION, "sql")
-    )
+    first = tmp_path / min(one.key for one in day.runs)  # as the version before wrote it: DuckDB takes its columns
+    first.write_bytes(b"".join(b"\t".join(line.split(b"\t")[:12]) + b"\n" for line in first.read_bytes().splitlines()))
+    of_statuses, of_days = (example.replace("s3://BUCKET", str(tmp_path)) for example in examples(SECTION, "sql"))
+    by_status, running = duckdb.execute(of_statuses).fetchall(), duckdb.execute(of_days).fetchall()
+    assert duckdb.execute(of_days.replace("status = 'running'", "finished_at != ''")).fetchall()
     assert dict(by_status) == Counter(job["status"] for newest in day.latest().values() for job in newest.jobs)
     seen = {
         (f"{one.time:%Y-%m-%d}", one.source, job["id"])
