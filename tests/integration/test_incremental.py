@@ -16,9 +16,10 @@ from snapshot.table import Line
 
 from tests.fuzz import examples
 from tests.integration.deployment import Deployment
-from tests.samples import payload
+from tests.samples import at, payload
 from tests.sandbox import api_faults, simulated_jobs
 from tests.sandbox.api import Fault, SimulatedApi
+from tests.sandbox.queues import Queue
 
 STATUSES = (*TERMINAL, "validating_files", "queued", "running", "paused", "melting")
 
@@ -280,3 +281,71 @@ def test_another_version_s_table_is_not_carried(running: Deployment) -> None:
     assert summary["full_listing"]
     assert not any(summary["changes"].values())
     assert running.objects()["latest/default.tsv"].splitlines() == lines
+
+
+# As version 1.0.0 wrote it, of the jobs of the test below, but for 27 more lines like the last one.
+TABLE_OF_VERSION_1_0_0 = (
+    b"created_at\tupdated_at\tstatus\tmodel\tid\tfine_tuned_model\ttrained_tokens\tshutdown_date\terror\tmethod"
+    b"\ttraining_file\tmetadata\n"
+    b"2025-10-09T08:53:52.000Z\t2025-10-09T08:53:52.000Z\trunning\tgpt-4o-mini-2024-07-18"
+    b"\tftjob-000000000000000000000032\t\t\t\t\t\t\t\n"
+    b"2025-10-09T08:53:51.000Z\t2025-10-09T09:53:51.000Z\tsucceeded\tgpt-4o-mini-2024-07-18"
+    b"\tftjob-000000000000000000000031\tft:gpt-4o-mini-2024-07-18:acme:tone:abc\t51000\t2027-01-14\t\tsupervised"
+    b'\tfile-1\t{"team":"Z\xc3\xbcrich"}\n'
+    b"2025-10-09T08:53:50.000Z\t2025-10-09T09:53:50.000Z\tfailed\tgpt-4o-mini-2024-07-18"
+    b'\tftjob-000000000000000000000030\t\t\t\tc: a "quoted" line\t\tfile-4\t\n'
+    b"2025-10-09T08:53:49.000Z\t2025-10-09T09:53:49.000Z\tcanceled\tgpt-4o-mini-2024-07-18"
+    b"\tftjob-000000000000000000000029\t\t\t\t\t\t\t\n"
+    b"2025-10-09T08:53:48.000Z\t2025-10-09T09:53:48.000Z\tsucceeded\tgpt-4o-mini-2024-07-18"
+    b"\tftjob-000000000000000000000028\t\t\t\t\t\t\t\n"
+)
+
+
+def test_the_table_of_version_1_0_0_gets_the_new_columns(deployment: Deployment, bus: Queue) -> None:
+    api = deployment.api
+    api.largest_page = 25
+    api.announced = {"gpt-4o-mini-2024-07-18": "2027-01-14"}
+    api.jobs = [
+        payload(32, status="running", finished_at=None, seed=7, user_provided_suffix="tone"),
+        payload(
+            31,
+            fine_tuned_model="ft:gpt-4o-mini-2024-07-18:acme:tone:abc",
+            trained_tokens=51_000,
+            training_file="file-1",
+            validation_file="file-2",
+            result_files=["file-3"],
+            seed=42,
+            user_provided_suffix="tone",
+            metadata={"team": "Zürich"},
+            method={"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 3}}},
+        ),
+        payload(30, status="failed", training_file="file-4", error={"code": "c", "message": 'a "quoted" line'}),
+        payload(29, status="canceled"),
+        *(payload(number) for number in range(28, 0, -1)),
+    ]
+    more = "".join(
+        f"2025-10-09T08:53:{20 + number}.000Z\t2025-10-09T09:53:{20 + number}.000Z\tsucceeded\tgpt-4o-mini-2024-07-18"
+        f"\tftjob-{number:024}\t\t\t\t\t\t\t\n"
+        for number in range(27, 0, -1)
+    )
+    body = TABLE_OF_VERSION_1_0_0 + more.encode()
+    view = Credentials(api.key, api.base_url).fingerprint
+    deployment.s3.put_object(
+        Bucket=deployment.bucket,
+        Key="latest/default.tsv",
+        Body=body,
+        Metadata={"snapshot-time": at(minutes=15), "job-count": "32", "view": view},
+    )
+    first, second = deployment.run(), deployment.run()
+    assert (first["full_listing"], second["full_listing"]) == (True, False)
+    assert not any([*first["changes"].values(), *second["changes"].values()])
+    assert bus.receive() == []
+    header, *lines = deployment.objects()["latest/default.tsv"].splitlines()
+    assert [b"\t".join(line.split(b"\t")[:12]) for line in (header, *lines)] == body.splitlines()
+    new = b"finished_at hyperparameters seed suffix validation_file result_files"
+    assert header.split(b"\t")[12:18] == new.split(b" ")
+    assert [line.split(b"\t")[12:18] for line in lines[:3]] == [
+        [b"", b"", b"7", b"tone", b"", b""],
+        [b"2025-10-09T09:53:51.000Z", b'{"n_epochs":3}', b"42", b"tone", b"file-2", b"file-3"],
+        [b"2025-10-09T09:53:50.000Z", b"", b"", b"", b"", b""],
+    ]
