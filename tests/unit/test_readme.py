@@ -102,10 +102,16 @@ def test_results_of_queries_go_after_a_week() -> None:
 
 
 def test_costs_add_up() -> None:
-    *rows, total = table("what", "arithmetic", "USD")
-    assert f"{sum(float(amount) for *_, amount in rows):.2f}" == total[-1].strip("*")
+    *rows, (_, _, *totals) = table("what", "arithmetic", "every 15 minutes", "once a day")
+    for column, (runs, hours) in enumerate([((4 * 24 + 1) * 30, 24), ((1 + 1) * 30, 2)]):
+        amounts = [row[2 + column] for row in rows]
+        for (what, arithmetic, *_), amount in zip(rows, amounts, strict=True):
+            formula = re.sub(r" \(.*?\)|,", "", arithmetic).replace("×", "*")
+            cost = eval(formula, {"runs": runs, "hours": hours})
+            assert amount == f"{cost:.2f}", what
+        assert totals[column].strip("*") == f"{sum(map(float, amounts)):.2f}"
     metrics, statuses = len(table("metric", "unit", "what")), 4  # the terminal ones, and one that is active
-    assert rows[0][1] == f"{metrics + statuses} ({metrics} and {statuses} statuses) × 0.30"
+    assert rows[0][1].startswith(f"{metrics + statuses} ({metrics} and {statuses} statuses) × ")
 
 
 def test_the_benchmark_is_the_last_one() -> None:
