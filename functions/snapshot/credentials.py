@@ -3,44 +3,64 @@
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from snapshot import secret_text
 from snapshot.errors import SecretError
 from snapshot.settings import base_url_problem
 
-_FIELDS = ("api_key", "organization", "project", "base_url")
+PAGING = ("after", "page", "none")
+_OBJECTS = ("default_headers", "default_query")
+_FIELDS = ("api_key", "organization", "project", "base_url", *_OBJECTS, "paging")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
+_VERSION = re.compile(r"\d{4}-\d\d-\d\d(-preview)?")
+_SCHEME = re.compile(r"(?:bearer|basic|token)\s+", re.IGNORECASE)
 MUST_HOLD = (
     "It must hold the bare API key, or JSON like "
-    '{"api_key": "…", "organization": "…", "project": "…", "base_url": "https://…"} with only api_key required. '
+    '{"api_key": "…", "organization": "…", "project": "…", "base_url": "https://…"} with only api_key required, '
+    'and for gateways also "default_headers": {"…": "…"}, "default_query": {"…": "…"} and "paging". '
     "Set it with `make secret SOURCE=…`."
 )
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """A key and what it is for; the key is kept out of the representation."""
+    """A key and what it is for; what may be secret is kept out of the representation."""
 
     api_key: str = field(repr=False)
     base_url: str
     organization: str = ""
     project: str = ""
-    paging: str = "after"
+    default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    default_query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    paging: str = PAGING[0]
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request carries."""
+        """What a request carries; as in the official SDK, the secret's own headers come last."""
         headers = {"Authorization": f"Bearer {self.api_key}"}
         if self.organization:
             headers["OpenAI-Organization"] = self.organization
         if self.project:
             headers["OpenAI-Project"] = self.project
-        return headers
+        return headers | {**self.default_headers}
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be shown: the key, and every value of a header or of the query that may be one."""
+        values = [self.api_key, *self.default_headers.values(), *self.default_query.values()]
+        # Azure's api-version is a date, which the names of models hold too: without it they would be unreadable.
+        secrets = [value for value in values if not _VERSION.fullmatch(value)]
+        return secrets + [_SCHEME.sub("", value, count=1) for value in secrets if _SCHEME.match(value)]
 
     @property
     def fingerprint(self) -> str:
         """12 hex digits that change with the key, the account and the server that are looked at."""
-        parts = (self.base_url, self.organization, self.project, self.api_key)
+        parts = [self.base_url, self.organization, self.project, self.api_key]
+        own = {"default_headers": self.default_headers, "default_query": self.default_query}
+        parts += [f"{name} {json.dumps({**given}, sort_keys=True)}" for name, given in own.items() if given]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
@@ -49,34 +69,67 @@ def parse(name: str, value: str, default_base_url: str) -> Credentials:
     value = value.strip()
     if not value:
         raise SecretError(f"The secret {name} is empty. {MUST_HOLD}")
+    if (problem := secret_text.key_problem(value)) is not None:
+        raise SecretError(f"The secret {name} {problem} {MUST_HOLD}")
     fields = _json_fields(name, value) if value.startswith("{") else {"api_key": value}
     if "api_key" not in fields:
         raise SecretError(f"The secret {name} is JSON without api_key. {MUST_HOLD}")
     for header in ("api_key", "organization", "project"):
-        if header in fields and not _PRINTABLE.fullmatch(fields[header]):
-            raise SecretError(
-                f"The {header} in the secret {name} is empty, or has white space, invisible or non-ASCII characters "
-                f"inside: copy it again. {MUST_HOLD}"
-            )
+        if header in fields and (problem := _key_problem(fields[header])) is not None:
+            raise SecretError(f"The {header} in the secret {name} {problem} {MUST_HOLD}")
     base_url = fields.pop("base_url", default_base_url)
     if (problem := base_url_problem(base_url)) is not None:
         raise SecretError(f"The base_url in the secret {name} {problem}")
+    if fields.get("paging", PAGING[0]) not in PAGING:
+        raise SecretError(
+            f'The paging in the secret {name} must be "after" (the default), "page" for a server that numbers its '
+            'pages, or "none" for one that gives all jobs in one response.'
+        )
     return Credentials(base_url=base_url.rstrip("/"), **fields)
 
 
-def _json_fields(name: str, value: str) -> dict[str, str]:
+def _json_fields(name: str, value: str) -> dict[str, Any]:
     try:
         fields = json.loads(value)
     except (ValueError, RecursionError):
         # `from None`: a JSON error holds the whole document.
-        raise SecretError(f"The secret {name} begins like JSON but is none. {MUST_HOLD}") from None
+        raise SecretError(
+            f"The secret {name} begins like JSON but is none: check commas, braces and quotation marks. {MUST_HOLD}"
+        ) from None
     # The names are not shown: in the console's key/value form a key is easily pasted into the wrong box.
     if not fields.keys() <= set(_FIELDS):
         raise SecretError(f"The secret {name} has a field other than {', '.join(_FIELDS)}. {MUST_HOLD}")
-    stripped = {}
-    for field_name, content in fields.items():
-        if content is not None and not isinstance(content, str):
+    stripped: dict[str, Any] = {}
+    for field_name, given in fields.items():
+        if given is None:
+            continue
+        content = given.strip() if isinstance(given, str) else given
+        if field_name in _OBJECTS:
+            stripped[field_name] = _strings(field_name, name, content)
+        elif isinstance(content, str) or field_name == "paging":
+            stripped[field_name] = content
+        else:
             raise SecretError(f"The {field_name} in the secret {name} is not a string. {MUST_HOLD}")
-        if content is not None:
-            stripped[field_name] = content.strip()
     return stripped
+
+
+def _strings(field_name: str, name: str, content: object) -> dict[str, str]:
+    if not isinstance(content, dict) or not all(isinstance(text, str) for text in content.values()):
+        raise SecretError(f"The {field_name} in the secret {name} is not an object of strings. {MUST_HOLD}")
+    strings = {key: text.strip() for key, text in content.items()}
+    check = secret_text.header_problem if field_name == "default_headers" else secret_text.query_problem
+    for key, text in strings.items():
+        if (problem := check(key, text)) is not None:
+            raise SecretError(f"The {field_name} in the secret {name} {problem}")
+    return strings
+
+
+def _key_problem(text: str) -> str | None:
+    if not _PRINTABLE.fullmatch(text):
+        return (
+            secret_text.key_problem(text)
+            or "is empty, or has white space, invisible or non-ASCII characters inside: copy it again."
+        )
+    if text.startswith("{"):
+        return "begins like JSON: put in the key alone."
+    return secret_text.key_problem(text)

@@ -8,7 +8,7 @@ import pytest
 from tests.sandbox.aws import ROOT
 
 HTTP, AWS = {"requests"}, {"boto3", "botocore"}
-PURE = "job table models previous changes counts credentials"
+PURE = "job table models previous changes counts credentials secret_text"
 
 
 @pytest.mark.parametrize(
