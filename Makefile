@@ -83,18 +83,13 @@ build: $(BUILT) ## Build the function for deployment
 
 .PHONY: secret
 secret: $(READY) ## Put the API key of SOURCE, from standard input, into a secret
-	@if [ -t 0 ]; then \
-		printf 'API key of the source %s (it is not shown): ' '$(SOURCE)' >&2; \
-		trap 'stty echo' EXIT; trap 'exit 130' INT TERM; stty -echo; IFS= read -r key; echo >&2; \
-	else \
-		key=$$(cat); \
-	fi; \
-	[ -n "$$key" ] || { echo 'No key was given.' >&2; exit 1; }; \
+	@unset value; \
+	value=$$(PYTHONPATH=$(CURDIR)/functions $(TOOLS)/python -m check_secret '$(SECRET_PREFIX)$(SOURCE)') || exit; \
 	secrets="$(TOOLS)/aws secretsmanager --output text --query Name"; \
 	if $$secrets describe-secret --secret-id '$(SECRET_PREFIX)$(SOURCE)' > /dev/null 2>&1; then \
-		printf %s "$$key" | $$secrets put-secret-value --secret-id '$(SECRET_PREFIX)$(SOURCE)' --secret-string file:///dev/stdin; \
+		printf %s "$$value" | $$secrets put-secret-value --secret-id '$(SECRET_PREFIX)$(SOURCE)' --secret-string file:///dev/stdin; \
 	else \
-		printf %s "$$key" | $$secrets create-secret --name '$(SECRET_PREFIX)$(SOURCE)' --secret-string file:///dev/stdin; \
+		printf %s "$$value" | $$secrets create-secret --name '$(SECRET_PREFIX)$(SOURCE)' --secret-string file:///dev/stdin; \
 	fi
 
 .PHONY: deploy

@@ -6,8 +6,8 @@ A text that was copied with more around it would be sent whole, as the key: with
 import re
 
 _QUOTES = "\"'`´“”„‟‘’‚‛«»‹›′″＂＇｀"
-# A backslash comes before a quotation mark in JSON that was encoded twice.
-_QUOTED = re.compile(rf"\\*[{_QUOTES}]|.*[{_QUOTES}]\Z", re.DOTALL)
+# A backslash comes before a quotation mark in JSON that was encoded twice; JSON that was cut off may end with one.
+_QUOTED = re.compile(rf"\\*[{_QUOTES}]|[^{{].*[{_QUOTES}]\Z", re.DOTALL)
 # As in a shell, a .env file or PowerShell. Only `=` after the `=` is the padding of a key in base64.
 _ASSIGNMENT = re.compile(
     r"(?:(?:export|declare|set|setx|env|let|const|var)\s+)?\$?(?:env:)?[a-z_][a-z0-9_]*\s*=(?![=\s]*\Z)", re.IGNORECASE

@@ -1,8 +1,14 @@
 """The make targets that an operator uses, against the embedded AWS."""
 
+import contextlib
 import json
 import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,20 +36,47 @@ class Operator:
         assert f'{name}=\\"{before}\\"' in text
         self._config.write_text(text.replace(f'{name}=\\"{before}\\"', f'{name}=\\"{after}\\"'))
 
-    def make(self, *words: str, given: str = "", status: int = 0) -> str:
+    def make(self, *words: str, given: str | bytes = "", status: int = 0) -> str:
         """Run make with some standard input; returns what it prints."""
-        environment = {name: value for name, value in self._environment.items() if not name.startswith("MAKE")}
         done = subprocess.run(
-            ["make", "--silent", *words, f"CONFIG={self._config}"],
+            self._command(words),
             cwd=ROOT,
-            env=environment,
-            input=given,
+            env=self._variables(),
+            input=given.encode() if isinstance(given, str) else given,
             capture_output=True,
-            text=True,
             check=False,
         )
-        assert done.returncode == status, done.stdout + done.stderr
-        return done.stdout + (done.stderr if status else "")
+        output, errors = done.stdout.decode(), done.stderr.decode()
+        assert done.returncode == status, output + errors
+        return output + (errors if status else "")
+
+    def make_at_a_terminal(self, *words: str, prompt: str, typed: str) -> str:
+        """Run make at a terminal, and type when the prompt is there; returns what the terminal shows."""
+        spawn = "import pty, sys; pty.spawn(sys.argv[1:])"
+        with subprocess.Popen(
+            [sys.executable, "-c", spawn, *self._command(words)],
+            cwd=ROOT,
+            env=self._variables(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            shown = b""
+            while prompt.encode() not in shown and (byte := process.stdout.read(1)):
+                shown += byte
+            process.stdin.write(typed.encode())
+            process.stdin.flush()
+            shown += process.stdout.read()
+        return shown.decode()
+
+    def _command(self, words: tuple[str, ...]) -> list[str]:
+        return ["make", "--silent", *words, f"CONFIG={self._config}"]
+
+    def _variables(self) -> dict[str, str]:
+        # Those of the names that a recipe may use are exported here, as in an operator's shell.
+        used = {"key": "x", "value": "x", "secret": "x"}
+        return used | {name: value for name, value in self._environment.items() if not name.startswith("MAKE")}
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +115,100 @@ def test_what_is_not_there_is_told(operator: Operator) -> None:
     assert "no-such-stack" in operator.make("latest", "STACK=no-such-stack", status=2)
 
 
-def test_an_empty_key_is_refused(operator: Operator) -> None:
-    assert "No key was given" in operator.make("secret", "SOURCE=empty", given="", status=2)
+# --- make secret ---
+
+PREFIX = "SECRET_PREFIX=checked/"
+KEY = "sk-0123456789abcdef"
+NOT_UTF_8 = "save it as UTF-8"
+REFUSED: dict[str, tuple[str | bytes, str]] = {
+    "nothing": ("", "No key was given"),
+    "white space": (" \n", "No key was given"),
+    "white space inside": (f"{KEY} {KEY}", "white space"),
+    "two lines": (f"{KEY}\n{KEY}", "white space"),
+    "a shell's line": (f"OPENAI_API_KEY={KEY}\n", "NAME=value"),
+    "quotation marks": (f'"{KEY}"\n', "quotation mark"),
+    "a dollar and a backtick": (f"`echo $HOME`{KEY}", "quotation mark"),
+    "broken JSON": (f'{{"api_key": "{KEY}"', "begins like JSON but is none"),
+    "an unknown field": (f'{{"api_key": "{KEY}", "apikey": "{KEY}"}}', "field other than api_key"),
+    "a quoted key in JSON": (f'{{"api_key": "\\"{KEY}\\""}}', "quotation mark"),
+    "Authorization": (f'{{"api_key": "k", "default_headers": {{"authorization": "{KEY}"}}}}', "must not hold Auth"),
+    "a base_url for all to read": (f'{{"api_key": "{KEY}", "base_url": "http://x.y/v1"}}', "must begin with https"),
+    "a byte order mark": (KEY.encode("utf-8-sig"), NOT_UTF_8),
+    "UTF-16": (KEY.encode("utf-16"), NOT_UTF_8),
+    "UTF-16 without a mark": (KEY.encode("utf-16-le"), NOT_UTF_8),
+    "UTF-16 of the other order": (KEY.encode("utf-16-be"), NOT_UTF_8),
+    "Latin-1": (f"{KEY}ä".encode("latin-1"), NOT_UTF_8),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_a_run_would_refuse_is_not_stored(kind: str, operator: Operator, secrets: Any) -> None:
+    value, message = REFUSED[kind]
+    told = operator.make("secret", "SOURCE=refused", PREFIX, given=value, status=2)
+    assert message in told
+    assert "sk-" not in told
+    with pytest.raises(secrets.exceptions.ResourceNotFoundException):
+        secrets.get_secret_value(SecretId="checked/refused")
+
+
+def test_a_refused_value_leaves_the_stored_one(operator: Operator, secrets: Any) -> None:
+    operator.make("secret", "SOURCE=kept", PREFIX, given=KEY)
+    operator.make("secret", "SOURCE=kept", PREFIX, given=f"'{KEY}-new'", status=2)
+    assert secrets.get_secret_value(SecretId="checked/kept")["SecretString"] == KEY
+
+
+@pytest.mark.parametrize(
+    "value", [KEY, "c2lnbmF0dXJl==", r"odd\key%s$(id)", '{\n "api_key": "k",\n "default_headers": {"a": "b\'ü c"}\n}']
+)
+def test_a_value_is_stored_as_it_is(value: str, operator: Operator, secrets: Any) -> None:
+    operator.make("secret", "SOURCE=whole", PREFIX, given=f"\n{value} \n")
+    assert secrets.get_secret_value(SecretId="checked/whole")["SecretString"] == value
+
+
+def test_a_key_is_not_echoed_at_a_terminal(operator: Operator, secrets: Any) -> None:
+    # A second line, as of JSON that is pasted, must not reach the shell after make either.
+    shown = operator.make_at_a_terminal(
+        "secret", "SOURCE=typed", PREFIX, prompt="not echoed): ", typed=f"{KEY}\nnext\n"
+    )
+    assert "checked/typed" in shown
+    assert KEY not in shown
+    assert secrets.get_secret_value(SecretId="checked/typed")["SecretString"] == KEY
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at the processes of Linux")
+def test_a_key_is_in_no_argument_and_no_environment(operator: Operator) -> None:
+    with seen_in_processes(KEY.encode()) as seen:
+        operator.make("secret", "SOURCE=hidden", PREFIX, given=KEY)
+    assert seen.pop("looks") > 10
+    assert seen == {}
+
+
+@contextmanager
+def seen_in_processes(text: bytes) -> Iterator[dict[str, int]]:
+    """How often the arguments and environments of all processes held a text, by file; and at how many looks."""
+    seen = {"looks": 0}
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            seen["looks"] += 1
+            for path in (*Path("/proc").glob("[0-9]*/cmdline"), *Path("/proc").glob("[0-9]*/environ")):
+                with contextlib.suppress(OSError):
+                    if text in path.read_bytes():
+                        seen[path.name] = seen.get(path.name, 0) + 1
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.fixture
+def secrets(aws: EmbeddedAws) -> Any:
+    return aws.client("secretsmanager")
 
 
 def test_help_lists_every_target(operator: Operator) -> None:

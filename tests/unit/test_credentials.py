@@ -51,6 +51,7 @@ def test_secrets(value: str, expected: Credentials) -> None:
         (" \n", "is empty"),
         ("{", "begins like JSON"),
         ("{" * 100_000, "begins like JSON"),
+        ('{"api_key": "sk-proj-1"', "begins like JSON"),
         ("{}", "without api_key"),
         ('{"project": "p"}', "without api_key"),
         (json.dumps({"api_key": None}), "without api_key"),
