@@ -1,11 +1,13 @@
 """Requests that go wrong, over real HTTP."""
 
+import re
 import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -16,7 +18,7 @@ from snapshot.deadline import Deadline
 from snapshot.errors import ApiError, OutOfTimeError
 
 from tests.sandbox import api_faults
-from tests.sandbox.api import Fault, SimulatedApi
+from tests.sandbox.api import Answer, Fault, SimulatedApi
 
 JOBS = "/fine_tuning/jobs"
 
@@ -44,6 +46,48 @@ def test_retry_after_is_obeyed(
     started = time.monotonic()
     client.get(JOBS)
     assert least <= time.monotonic() - started <= most
+
+
+# Milliseconds come first, as with the official SDK; what is no number of them is not looked at.
+@pytest.mark.parametrize(
+    ("headers", "least", "most"),
+    [
+        ({"Retry_After": "1.5"}, 1.5, 2.5),
+        ({"Retry_After": " 1. "}, 1, 2),
+        ({"Retry_After": ".9"}, 0.9, 2),
+        ({"retry_after_ms": "1500"}, 1.5, 2.5),
+        ({"retry_after_ms": "1250.5", "Retry_After": "30"}, 1.25, 2.25),
+        ({"retry_after_ms": "20", "Retry_After": "30"}, 0, 0.25),
+        *(({"retry_after_ms": bad, "Retry_After": "1"}, 1, 2) for bad in ("soon", "-5", "nan", "inf", "")),
+        *(
+            ({"Retry_After": bad}, 0.2, 1)
+            for bad in ("nan", "inf", "-inf", "-1.5", "1e1", "1,5", "٣", "0", "0x5", "1.5s")
+        ),
+    ],
+)
+def test_fractions_and_milliseconds_of_retry_after_are_obeyed(
+    headers: dict[str, str], least: float, most: float, api: SimulatedApi, client: Client
+) -> None:
+    api.faults = [Fault(JOBS, api_faults.status(503, **headers))]
+    started = time.monotonic()
+    client.get(JOBS)
+    assert least <= time.monotonic() - started <= most
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 505, 507, 520, 524, 529, 530, 598, 599])
+def test_transient_status_is_retried(status: int, api: SimulatedApi, client: Client) -> None:
+    api.faults = [Fault(JOBS, api_faults.status(status))]
+    client.get(JOBS)
+    assert len(api.requests) == 2
+
+
+@pytest.mark.parametrize("status", [201, 204, 206, 400, 402, 405, 410, 418, 422, 451, 501])
+def test_permanent_status_fails_immediately(status: int, api: SimulatedApi, client: Client) -> None:
+    api.faults = [Fault(JOBS, api_faults.status(status), times=9)]
+    with pytest.raises(ApiError, match=f"status {status}: ") as caught:
+        client.get(JOBS)
+    assert caught.value.status == status
+    assert len(api.requests) == 1
 
 
 def test_a_wait_beyond_the_deadline_is_not_begun(api: SimulatedApi) -> None:
@@ -135,3 +179,203 @@ def test_headers(api: SimulatedApi, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert seen["OpenAI-Organization"] == "org-1"
     assert seen["OpenAI-Project"] == "proj-1"
     assert seen["User-Agent"] == f"fine-tuning-snapshots/{__version__}"
+
+
+# --- What an error says ---
+
+TITLED = "<!DOCTYPE html>\n<!-- <title>No</title> --><html lang=x><TITLE dir='ltr'>{title}</TITLE><p>Text</html>"
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "told"),
+    [
+        (TITLED.format(title="502 Bad\n  Gateway"), "text/html", "status 403: 502 Bad Gateway. Check the key"),
+        (
+            TITLED.format(title="A &amp; B &lt;c&gt;&nbsp;&#x27;d&#39;"),
+            "text/html",
+            "403: A & B <c> 'd'. Check the",
+        ),
+        (TITLED.format(title="Plain"), "text/plain", "status 403: Plain. Check the key"),
+        ("\ufeff" + TITLED.format(title="After a mark"), "text/html", "status 403: After a mark. Check the key"),
+        ("<html><svg></svg><title>Lone</title>", "text/html", "status 403: Lone. Check the key"),
+        (TITLED.format(title="x" * 500), "text/html", "status 403: x{400}…"),
+        (TITLED.format(title="Key {key} is bad"), "text/html", r"status 403: Key \[redacted\] is bad. Check the key"),
+        (TITLED.format(title="&#115;k-{short} is bad"), "text/html", r"status 403: \[redacted\] is bad. Check the key"),
+        (TITLED.format(title=" "), "text/html", "status 403: <!DOCTYPE html>"),
+        ("<html><body>No title</body></html>", "text/html", "status 403: <html><body>No title"),
+        ("<html><title>No end", "text/html", "status 403: <html><title>No end"),
+        (
+            "<Error><title>T</title><Code>Denied</Code></Error>",
+            "application/xml",
+            "status 403: <Error><title>T</title>",
+        ),
+        ("upstream <title>x</title>", "text/plain", "status 403: upstream <title>"),
+        ("no healthy upstream", "text/html", "status 403: no healthy upstream"),
+        ('{"detail": "<html><title>x</title>"}', "application/json", 'status 403: {"detail"'),
+        ('{"error": {"code": "c", "message": "m"}}', "text/html", "status 403: c: m. Check the key"),
+        ('{"error": {"message": "cut o', "application/json", "status 403: cut o. Check the key"),
+        ("", "text/html", "status 403: no message"),
+    ],
+)
+def test_an_error_page_is_reported_by_its_title(
+    content: str, content_type: str, told: str, api: SimulatedApi, client: Client
+) -> None:
+    content = content.replace("{key}", api.key).replace("{short}", api.key[3:])
+    api.faults = [Fault(JOBS, api_faults.body(content, 403, content_type))]
+    with pytest.raises(ApiError, match=told):
+        client.get(JOBS)
+
+
+PUT_KEY = r"valid key .*`make secret SOURCE=…`"
+PERMISSION = r"Give the key the permission that the message names"
+ORGANIZATION = r"correct `organization` and `project` .*`make secret SOURCE=…`"
+REGION = r"region that the request comes from; no permission helps\. Deploy the stack in another AWS region"
+ADDRESS = r"IP address .*allow it there"
+BILLING = r"More attempts do not help: check the account's billing"
+BASE_URL = "Is the base_url right"
+ALL_ADVICE = (PUT_KEY, PERMISSION, ORGANIZATION, REGION, ADDRESS, BILLING, BASE_URL)
+HEADER = "OpenAI-Organization header should match organization for API key"
+SCOPES = (
+    "You have insufficient permissions for this operation. Missing scopes: api.fine_tuning.jobs.read. Check that you "
+    "have the correct role in your organization (Reader, Writer, Owner) and project (Member, Owner)."
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "advice"),
+    [
+        (401, "invalid_api_key", "Incorrect API key provided.", PUT_KEY),
+        (401, None, "Access denied due to invalid subscription key or wrong API endpoint.", PUT_KEY),
+        (401, None, "You must be a member of an organization to use the API", PUT_KEY),
+        (401, "token_expired", "Expired.", PUT_KEY),
+        (
+            401,
+            "mismatched_organization",
+            "OpenAI-Organization header should match organization for API key",
+            ORGANIZATION,
+        ),
+        (401, "mismatched_project", "OpenAI-Project header should match project for API key", ORGANIZATION),
+        (401, None, HEADER, ORGANIZATION),
+        (401, "invalid_organization", "No.", ORGANIZATION),
+        (401, None, "No such organization: org-abc.", ORGANIZATION),
+        (403, "invalid_project", "Bad.", ORGANIZATION),
+        (404, "project_not_found", "Bad.", ORGANIZATION),
+        (401, None, SCOPES, PERMISSION),
+        (401, "missing_scope", SCOPES, PERMISSION),
+        (403, None, SCOPES, PERMISSION),
+        (403, "insufficient_permissions", "No.", PERMISSION),
+        (401, "PermissionDenied", "Principal does not have access to API/Operation.", PERMISSION),
+        (403, "unsupported_country_region_territory", "Country, region, or territory not supported", REGION),
+        (403, None, "Country, region, or territory not supported", REGION),
+        (400, None, "User location is not supported for the API use.", REGION),
+        (401, "ip_not_authorized", "Your IP is not in the IP allowlist.", ADDRESS),
+        (429, "insufficient_quota", "You exceeded your current quota.", BILLING),
+        (429, "credit_balance_exhausted", "No credits.", BILLING),
+        (429, "project_spend_limit_exceeded", "Limit.", BILLING),
+        (402, None, "Insufficient balance", BILLING),
+        (404, None, "Invalid URL (GET /fine_tuning/jobs)", BASE_URL),
+        (400, "bad", "No.", None),
+        (405, None, "Method not allowed", None),
+    ],
+)
+def test_advice_follows_code_and_message(
+    status: int, code: str | None, message: str, advice: str | None, api: SimulatedApi, client: Client
+) -> None:
+    api.faults = [Fault(JOBS, api_faults.status(status, message, code), times=9)]
+    with pytest.raises(ApiError) as caught:
+        client.get(JOBS, {"limit": 100})
+    assert [text for text in ALL_ADVICE if re.search(text, str(caught.value))] == ([advice] if advice else [])
+    assert caught.value.status == status
+    assert len(api.requests) == 1
+
+
+def test_the_type_of_a_billing_error_will_do(api: SimulatedApi, client: Client) -> None:
+    error = {"error": {"message": "You exceeded your current quota.", "type": "insufficient_quota", "code": None}}
+    api.faults = [Fault(JOBS, api_faults.body(error, 429), times=9)]
+    with pytest.raises(ApiError, match=BILLING):
+        client.get(JOBS)
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "You exceeded your current quota, please check your plan and billing details.", "code": 429},
+        {"message": "Rate limit reached.", "type": "requests", "code": "rate_limit_exceeded"},
+        {"message": "Rate limit reached.", "type": "insufficient_quota", "code": "rate_limit_exceeded"},
+    ],
+)
+def test_a_rate_limit_is_no_billing_error(error: dict[str, Any], api: SimulatedApi, client: Client) -> None:
+    api.faults = [Fault(JOBS, api_faults.body({"error": error}, 429))]
+    client.get(JOBS)
+    assert len(api.requests) == 2
+
+
+def test_a_vanished_cursor_is_no_wrong_base_url(client: Client) -> None:
+    with pytest.raises(ApiError, match="not known any more") as caught:
+        client.get(JOBS, {"limit": 100, "after": "ftjob-gone"})
+    assert "base_url" not in str(caught.value)
+    assert caught.value.status == 404
+
+
+def test_a_vanished_job_is_no_wrong_base_url(client: Client) -> None:
+    for path in ("/fine_tuning/jobs/ftjob-gone", "/fine_tuning/jobs/ftjob-gone/events"):
+        with pytest.raises(ApiError, match="status 404") as caught:
+            client.get(path)
+        assert "base_url" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("/v1/fine_tuning/jobs/", r"It leads to http://127\.0\.0\.1:\d+/v1/fine_tuning/jobs/\. "),
+        ("/v2/fine_tuning/jobs?token=v-secret#v-secret", r"It leads to http://127\.0\.0\.1:\d+/v2/fine_tuning/jobs\. "),
+        ("http://v-secret:v-secret@127.0.0.1:1/x?v-secret", r"It leads to http://127\.0\.0\.1:1/x\. "),
+        ("/login/{key}", r"It leads to http://127\.0\.0\.1:\d+/login/\[redacted\]\. "),
+        ("https://example.com/v-secret", r"travel along\. Put the final address"),
+        ("http://[v-secret", r"travel along\. Put the final address"),
+        ("http://127.0.0.1:v-secret/", r"travel along\. Put the final address"),
+        ("", r"travel along\. Put the final address"),
+    ],
+)
+def test_a_redirect_names_its_target_on_the_same_host(
+    location: str, told: str, api: SimulatedApi, client: Client
+) -> None:
+    headers = {"Location": location.format(key=api.key)} if location else {}
+    api.faults = [Fault(JOBS, api_faults.status(308, **headers), times=9)]
+    with pytest.raises(ApiError, match=rf"redirected \(status 308\), which is not followed.*{told}") as caught:
+        client.get(JOBS, {"limit": 1})
+    assert "v-secret" not in str(caught.value)
+    assert "limit" not in str(caught.value)
+    assert len(api.requests) == 1
+
+
+def test_not_modified_is_no_redirect(api: SimulatedApi, client: Client) -> None:
+    api.faults = [Fault(JOBS, api_faults.body(b"", 304), times=9)]
+    with pytest.raises(ApiError, match="response is not usable: status 304") as caught:
+        client.get(JOBS)
+    assert "redirected" not in str(caught.value)
+    assert len(api.requests) == 1
+
+
+# --- Bodies that are too large ---
+
+
+@pytest.mark.parametrize("wrap", [api_faults.body, api_faults.compressed])
+@pytest.mark.parametrize(("path", "mebibytes"), [(JOBS, 4), ("/models", 16)])
+def test_a_body_over_the_limit_is_refused(
+    path: str, mebibytes: int, wrap: Callable[[bytes], Answer], api: SimulatedApi, client: Client
+) -> None:
+    start, end = b'{"data": [', b"]}"
+    largest = start + b" " * ((mebibytes << 20) - len(start + end)) + end
+    api.faults = [Fault(path, wrap(largest)), Fault(path, wrap(largest + b" "), times=9)]
+    assert client.get(path).body == {"data": []}
+    with pytest.raises(ApiError, match=f"response is larger than {mebibytes} MiB"):
+        client.get(path)
+    assert len(api.requests) == 2
+
+
+def test_a_large_body_of_a_transient_error_is_retried(api: SimulatedApi, client: Client) -> None:
+    api.faults = [Fault(JOBS, api_faults.body(b"x" * (5 << 20), 503, "text/plain"))]
+    client.get(JOBS)
+    assert len(api.requests) == 2

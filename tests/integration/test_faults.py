@@ -29,8 +29,10 @@ async def later(request: web.Request) -> web.StreamResponse:
 
 
 PASSING: dict[str, Answer] = {
-    **{f"status {code}": api_faults.status(code) for code in (408, 409, 429, 500, 502, 503, 504)},
+    **{f"status {code}": api_faults.status(code) for code in (408, 409, 425, 429, 500, 502, 503, 504, 507, 522, 529)},
     "429 with seconds": api_faults.status(429, Retry_After="1"),
+    "429 with fractions of seconds": api_faults.status(429, Retry_After="0.75"),
+    "429 with milliseconds": api_faults.status(429, Retry_After_Ms="700", Retry_After="3600"),
     "429 with a date": later,
     "429 with nonsense": api_faults.status(429, Retry_After="soon"),
     "HTML with 502": api_faults.html(502),
@@ -56,13 +58,26 @@ REFUSED: dict[str, tuple[Answer, str]] = {
     "400": (api_faults.status(400, "No."), r"status 400: No\."),
     "401": (api_faults.status(401, "Bad.", "invalid_api_key"), r"status 401: invalid_api_key: Bad\. .*make secret"),
     "403": (api_faults.status(403, "Missing scopes: api.fine_tuning.jobs.read"), "Missing scopes.*permission"),
-    "404": (api_faults.status(404, "Invalid URL"), "Is the base_url right"),
+    "401 for the organization": (
+        api_faults.status(401, "Bad.", "mismatched_organization"),
+        "status 401: mismatched_organization: Bad.*correct `organization`",
+    ),
+    "403 for the region": (api_faults.status(403, "No.", "unsupported_country_region_territory"), "another AWS region"),
+    "403 of a firewall": (
+        api_faults.body("<html><title>Access\n denied</title></html>", 403, "text/html"),
+        "status 403: Access denied\\. Check the key's permissions.* firewall",
+    ),
+    "404": (api_faults.status(404, "Invalid URL"), "not known any more|Is the base_url right"),
+    "429 for want of money": (api_faults.status(429, "No.", "insufficient_quota"), "check the account's billing"),
+    "501": (api_faults.status(501, "No."), r"status 501: No\."),
+    "304": (api_faults.body(b"", 304), "not usable"),
     "an error with 200": (api_faults.body({"error": {"code": "c", "message": "m"}}), "in spite of status 200: c: m"),
     **{
         f"{kind} for an object": (api_faults.body(text), "JSON, but not an object")
         for kind, text in {"array": "[]", "string": '"x"', "number": "1", "null": "null", "true": "true"}.items()
     },
-    "50 MB of blanks": (api_faults.body(b" " * 50_000_000), "larger than 16 MiB"),
+    "50 MB of blanks": (api_faults.body(b" " * 50_000_000), "larger than 4 MiB"),
+    "50 MB of blanks, compressed": (api_faults.compressed(b" " * 50_000_000), "larger than 4 MiB"),
     "a page for ever": (page(payload(), has_more=True), "has_more is true, but no job is new: the server repeats"),
     "an empty page with more": (page(has_more=True), "has_more is true, but no job is new"),
     "has_more of another type": (page(payload(), has_more="yes"), "has_more must be true or false"),

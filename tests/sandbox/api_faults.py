@@ -1,6 +1,7 @@
 """Faulty responses, for SimulatedApi.faults."""
 
 import asyncio
+import gzip
 import json
 from typing import Any
 
@@ -34,6 +35,24 @@ def body(content: bytes | str | dict[str, Any], code: int = 200, content_type: s
 def html(code: int = 200) -> Answer:
     """A proxy's page instead of the API's response."""
     return body("<html><body>Bad gateway</body></html>", code, "text/html")
+
+
+def compressed(content: bytes, code: int = 200) -> Answer:
+    """A body that is small on its way and large once it is decompressed."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+        return web.Response(body=gzip.compress(content), status=code, headers=headers)
+
+    return answer
+
+
+async def malformed_headers(request: web.Request) -> web.StreamResponse:
+    """A header without a name, in a response that is fine otherwise."""
+    assert request.transport is not None
+    request.transport.write(b'HTTP/1.1 200 OK\r\nno header\r\n\r\n{"object":"list","data":[],"has_more":false}')
+    request.transport.close()
+    return web.Response()
 
 
 async def reset(request: web.Request) -> web.StreamResponse:

@@ -1,6 +1,5 @@
 """GET requests to the API, with retries, within the run's time."""
 
-import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +9,10 @@ from typing import TypeVar
 import requests
 import urllib3
 
-from snapshot import __version__
-from snapshot.api import responses
+from snapshot.api import connections, responses
 from snapshot.api.redaction import redacted
-from snapshot.api.responses import FailedAttemptError, ObjectHook, Reply
+from snapshot.api.responses import ObjectHook, Reply
+from snapshot.api.retries import FailedAttemptError, wait_seconds
 from snapshot.credentials import Credentials
 from snapshot.deadline import Deadline
 from snapshot.errors import ApiError, OutOfTimeError
@@ -24,8 +23,9 @@ _ATTEMPTS = 7  # with the waits below some 24 s of trouble are sat out
 _CONNECTIONS = 8
 _CONNECT_TIMEOUT_SECONDS = 5
 _READ_TIMEOUT_SECONDS = 30
-_FIRST_WAIT_SECONDS = 0.5
-_MAX_RETRY_AFTER_SECONDS = 60
+# Of JSON that is nothing but `{}` objects take 28 times its size. A page of 100 jobs has some 200 KiB.
+_MAX_BODY_BYTES = 4 << 20
+_MAX_BODY_BYTES_OF = {"/models": 16 << 20}  # every model ever made, of which little is kept
 
 
 class Client:
@@ -36,8 +36,9 @@ class Client:
         self.paging = credentials.paging
         self.requests_made = 0
         self._credentials = credentials
+        self._secrets = [credentials.api_key]
         self._lock = threading.Lock()
-        self._session = _session(credentials)
+        self._session = connections.session(credentials, _CONNECTIONS)
 
     def __enter__(self) -> "Client":
         return self
@@ -64,11 +65,11 @@ class Client:
             except FailedAttemptError as failure:
                 reason = failure
             if attempt < attempts:
-                wait_seconds = _wait_seconds(attempt, reason.retry_after)
-                if wait_seconds >= deadline.seconds_left:
-                    raise OutOfTimeError(f"{reason} No time is left for another attempt.", reason.status)
-                time.sleep(wait_seconds)
-        raise ApiError(f"{reason} Given up after {attempts} attempts.", reason.status)
+                seconds = wait_seconds(attempt, reason.retry_after)
+                if seconds >= deadline.seconds_left:
+                    raise OutOfTimeError(f"{_sentence(reason)} No time is left for another attempt.", reason.status)
+                time.sleep(seconds)
+        raise ApiError(f"{_sentence(reason)} Given up after {attempts} attempts.", reason.status)
 
     def call_all(
         self, call: Callable[[str], Result], job_ids: Sequence[str], deadline: Deadline
@@ -99,7 +100,7 @@ class Client:
         deadline: Deadline,
         object_hook: ObjectHook | None,
     ) -> Reply:
-        key, left = self._credentials.api_key, deadline.seconds_left
+        secrets, left = self._secrets, deadline.seconds_left
         if not left:
             raise OutOfTimeError(f"{label}: the invocation's time is used up.")
         with self._lock:
@@ -112,35 +113,20 @@ class Client:
                 allow_redirects=False,  # the key must not travel to another host
                 stream=True,
             ) as response:
-                label += responses.request_id(response, key)
-                content = responses.content(label, response, deadline)
+                label += responses.request_id(response, secrets)
+                most = _MAX_BODY_BYTES_OF.get(path, _MAX_BODY_BYTES)
+                content = responses.content(label, response, deadline, most)
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-            raise FailedAttemptError(f"{label}: {type(error).__name__}: {redacted(str(error), key)}.") from None
+            raise FailedAttemptError(f"{label}: {_shown(error, secrets)}.") from None
         except (OSError, ValueError) as error:  # of requests, or a bundle of certificates that is not there
             # `from None`: requests shows the headers that it refuses.
-            raise ApiError(f"{label}: {type(error).__name__}: {redacted(str(error), key)}") from None
-        return responses.read(label, response, content, key, object_hook)
+            raise ApiError(f"{label}: {_shown(error, secrets)}") from None
+        return responses.read(label, response, content, secrets, object_hook)
 
 
-def _session(credentials: Credentials) -> requests.Session:
-    session = requests.Session()
-    # Proxies and certificates of the environment, looked up once: requests would do it anew for every request.
-    # Nor is a .netrc file read, whose password would replace the key.
-    environment = session.merge_environment_settings(credentials.base_url, {}, None, None, None)
-    session.proxies, session.verify = environment["proxies"], environment["verify"]
-    if credentials.base_url.startswith("http:"):  # to loopback, which is no proxy's to read
-        session.proxies = {}
-    session.trust_env = False
-    session.headers.update(credentials.headers)
-    session.headers["User-Agent"] = f"fine-tuning-snapshots/{__version__}"
-    adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=_CONNECTIONS)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session
+def _sentence(reason: Exception) -> str:
+    return f"{str(reason).removesuffix('.')}."
 
 
-def _wait_seconds(attempt: int, retry_after: float | None) -> float:
-    if retry_after is not None:
-        return min(retry_after, _MAX_RETRY_AFTER_SECONDS)
-    longest: float = _FIRST_WAIT_SECONDS * 2 ** (attempt - 1)
-    return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads load, no secret
+def _shown(error: Exception, secrets: Sequence[str]) -> str:
+    return f"{type(error).__name__}: {redacted(str(error), secrets)}"
