@@ -2,6 +2,7 @@
 
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from snapshot import __version__
+from snapshot.api import fine_tuning
 from snapshot.api.client import Client
 from snapshot.credentials import Credentials
 from snapshot.deadline import Deadline
@@ -72,6 +74,18 @@ def test_fractions_and_milliseconds_of_retry_after_are_obeyed(
     started = time.monotonic()
     client.get(JOBS)
     assert least <= time.monotonic() - started <= most
+
+
+@pytest.mark.parametrize("headers", [{"Retry_After": "9" * 400}, {"retry_after_ms": "9" * 400}])
+def test_retry_after_is_capped(headers: dict[str, str], api: SimulatedApi) -> None:
+    api.faults = [Fault(JOBS, api_faults.status(429, **headers))]
+    with Client(Credentials(api.key, api.base_url), Deadline.after(59)) as client, pytest.raises(OutOfTimeError):
+        client.get(JOBS)
+    api.faults = [Fault(JOBS, api_faults.status(429, **headers))]
+    # The cap is 60 s, which this deadline allows: a wait begins.
+    with Client(Credentials(api.key, api.base_url), Deadline.after(62)) as client:
+        outcomes = client.call_all(lambda _: client.get(JOBS), ["a"], Deadline.after(0.5))
+    assert "did not arrive in time" in str(outcomes[0][1])
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 505, 507, 520, 524, 529, 530, 598, 599])
@@ -378,4 +392,90 @@ def test_a_body_over_the_limit_is_refused(
 def test_a_large_body_of_a_transient_error_is_retried(api: SimulatedApi, client: Client) -> None:
     api.faults = [Fault(JOBS, api_faults.body(b"x" * (5 << 20), 503, "text/plain"))]
     client.get(JOBS)
+    assert len(api.requests) == 2
+
+
+# --- Gateways ---
+
+
+def test_own_headers_and_query_are_sent_with_every_request(api: SimulatedApi) -> None:
+    seen: list[web.Request] = []
+
+    def recording(body: dict[str, Any]) -> Answer:
+        async def record(request: web.Request) -> web.StreamResponse:
+            seen.append(request)
+            return await api_faults.body(body)(request)
+
+        return record
+
+    empty = recording({"data": [], "has_more": False})
+    api.faults = [Fault("/ftjob-1", recording({"id": "ftjob-1"})), *(Fault(at, empty) for at in (JOBS, "s", "s"))]
+    headers = {"api-key": "k-1", "openai-organization": "org-2", "User-Agent": "gateway", "X-Name": "a b"}
+    query = {"api-version": "preview", "odd&name": "a b&c=ö"}
+    credentials = Credentials(
+        api.key, api.base_url, "org-1", default_headers=headers, default_query=query | {"limit": "7"}
+    )
+    with Client(credentials, Deadline.after(60)) as client:
+        list(fine_tuning.pages(client))
+        fine_tuning.retrieve(client, ["ftjob-1"])
+        fine_tuning.newest_event_times(client, ["ftjob-1"])
+        fine_tuning.models(client)
+    for request in seen:
+        assert request.headers.getall("Authorization") == [f"Bearer {api.key}"]
+        assert {name: request.headers.getall(name) for name in headers} == {name: [headers[name]] for name in headers}
+        assert {name: request.query.getall(name) for name in query} == {name: [query[name]] for name in query}
+    assert [request.query["limit"] for request in seen] == ["100", "7", "1", "7"]  # what a request needs comes first
+
+
+@pytest.mark.parametrize("paging", ["after", "page", "none"])
+def test_a_client_knows_the_paging(paging: str, api: SimulatedApi) -> None:
+    with Client(Credentials(api.key, api.base_url, paging=paging), Deadline.after(60)) as client:
+        assert client.paging == paging
+        with pytest.raises(AttributeError):
+            client.paging = "none"  # type: ignore[misc]
+
+
+def test_no_query_is_in_a_connection_s_error(api: SimulatedApi) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    credentials = Credentials(api.key, f"http://127.0.0.1:{port}/v1", default_query={"key": "short"})
+    with (
+        Client(credentials, Deadline.after(60)) as client,
+        pytest.raises(ApiError, match="refused") as caught,
+    ):
+        client.get(JOBS, attempts=1)
+    assert "short" not in str(caught.value)
+
+
+# --- Threads ---
+
+
+def left_after(seconds: float, before: set[threading.Thread]) -> set[threading.Thread]:
+    end = time.monotonic() + seconds
+    while (left := {*threading.enumerate()} - before) and time.monotonic() < end:
+        time.sleep(0.01)
+    return left
+
+
+@pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling, api_faults.stalled])
+def test_no_thread_of_a_hanging_call_outlives_the_client(answer: Answer, api: SimulatedApi) -> None:
+    api.faults = [Fault("/slow", answer, times=99)]
+    before = {*threading.enumerate()}
+    with Client(Credentials(api.key, api.base_url), Deadline.after(60)) as client:
+        outcomes = client.call_all(
+            lambda _: client.get("/slow"), [str(number) for number in range(20)], Deadline.after(0.5)
+        )
+        assert {type(outcome) for _, outcome in outcomes} == {OutOfTimeError}
+        assert len({*threading.enumerate()} - before) == 8
+        client.get(JOBS)  # the others go on
+    assert left_after(1, before) == set()
+
+
+def test_no_thread_that_waits_for_its_next_attempt_outlives_the_client(api: SimulatedApi) -> None:
+    api.faults = [Fault("/slow", api_faults.status(429, Retry_After="50"), times=99)]
+    before = {*threading.enumerate()}
+    with Client(Credentials(api.key, api.base_url), Deadline.after(60)) as client:
+        client.call_all(lambda _: client.get("/slow"), ["a", "b"], Deadline.after(0.5))
+        assert len({*threading.enumerate()} - before) == 2
+    assert left_after(1, before) == set()
     assert len(api.requests) == 2

@@ -231,9 +231,10 @@ def test_a_server_that_hangs_is_left_in_time(answer: Answer, deployment: Deploym
 @pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling])
 def test_an_events_call_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
     deployment.api.faults = [Fault("/events", answer, times=99)]
-    started = time.monotonic()
+    started, threads = time.monotonic(), threading.active_count()
     assert deployment.run(seconds=OUTPUT_SECONDS + 2)["job_count"] == 250
     assert time.monotonic() - started < 5
+    assert threading.active_count() == threads
 
 
 @pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling])

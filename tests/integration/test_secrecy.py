@@ -1,4 +1,4 @@
-"""The key is nowhere but in the requests, whatever it looks like and whatever goes wrong, at DEBUG level too."""
+"""No secret is anywhere but in the requests, whatever it looks like and whatever goes wrong, at DEBUG level too."""
 
 import base64
 import html
@@ -7,7 +7,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from aiohttp import web
@@ -46,6 +46,13 @@ async def echo_in_disguise(request: web.Request) -> web.StreamResponse:
     response = await api_faults.status(400, " ".join((*forms, short, json.dumps(json.dumps(key)))))(request)
     response.headers["x-request-id"] = request.headers["Authorization"]
     return response
+
+
+async def echo_everything(request: web.Request) -> web.StreamResponse:
+    """Of a gateway, with its own headers and query, as they are and encoded."""
+    values = [*request.headers.values(), *request.query.values()]
+    forms = [form for value in values for form in (value, quote(value), html.escape(value), json.dumps(value))]
+    return await api_faults.status(400, f"{request.path_qs} {' '.join(forms)}")(request)
 
 
 def echoes_in_jobs(deployment: Deployment) -> None:
@@ -118,3 +125,65 @@ def test_the_key_is_nowhere(
     for text in (kept, caplog.text, traces):
         for form in (key, json.dumps(key)[1:-1], repr(key)[1:-1], key[:8]):
             assert form not in text
+
+
+# --- A gateway's own headers and query ---
+
+HEADER, QUERY, TOKEN = "hdr/0123 4567", 'qry=+&"<ä>89', "tkn-0123456789"
+
+
+def echoes_a_gateway_in_jobs(deployment: Deployment) -> None:
+    metadata = {"a": HEADER, "b": QUERY, "c": TOKEN}
+    deployment.api.jobs = [payload(1, status="failed", error={"code": "c", "message": QUERY}, metadata=metadata)]
+    assert deployment.run()["job_count"] == 1
+    assert deployment.rows()[0]["metadata"] == '{"a":"[redacted]","b":"[redacted]","c":"[redacted]"}'
+
+
+def cannot_connect(deployment: Deployment) -> None:
+    deployment.put_secret(json.dumps(gateway_secret(deployment) | {"base_url": "http://127.0.0.1:9/v1"}))
+    with pytest.raises(SnapshotError, match="refused"):
+        deployment.run(seconds=61)
+
+
+def gets_malformed_headers(deployment: Deployment) -> None:
+    """Of which urllib3 warns, with the address."""
+    deployment.api.faults = [Fault("/fine_tuning/jobs", api_faults.malformed_headers)]
+    deployment.run()
+
+
+def gateway_secret(deployment: Deployment) -> dict[str, Any]:
+    return {
+        "api_key": deployment.api.key,
+        "base_url": deployment.api.base_url,
+        "default_headers": {"api-key": HEADER, "X-Upstream": f"Bearer {TOKEN}"},
+        "default_query": {"subscription-key": QUERY},
+    }
+
+
+GATEWAY_SITUATIONS: dict[str, Callable[[Deployment], None]] = {
+    "goes well": goes_well,
+    "all is echoed": fails(echo_everything),
+    "headers in disguise": fails(echo_in_disguise),
+    "in jobs": echoes_a_gateway_in_jobs,
+    "connection refused": cannot_connect,
+    "connection cut": fails(api_faults.reset),
+    "malformed headers": gets_malformed_headers,
+}
+
+
+@pytest.mark.parametrize("situation", GATEWAY_SITUATIONS)
+def test_a_gateway_s_headers_and_query_appear_in_no_log_or_object(
+    situation: str, deployment: Deployment, bus: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    deployment.put_secret(json.dumps(gateway_secret(deployment)))
+    GATEWAY_SITUATIONS[situation](deployment)
+    traces = "".join(
+        "".join(traceback.format_exception(*record.exc_info)) for record in caplog.records if record.exc_info
+    )
+    kept = repr(deployment.objects()) + repr(bus.receive()) + deployment.output + deployment.log.getvalue()
+    for text in (kept, caplog.text, traces):
+        for value in (HEADER, QUERY, TOKEN):
+            for form in (value, json.dumps(value)[1:-1], quote(value, safe=""), quote_plus(value), html.escape(value)):
+                assert form not in text
+            assert value[:8] not in text

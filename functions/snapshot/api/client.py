@@ -1,10 +1,10 @@
 """GET requests to the API, with retries, within the run's time."""
 
+import re
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, TypeVar
 
 import requests
 import urllib3
@@ -23,9 +23,11 @@ _ATTEMPTS = 7  # with the waits below some 24 s of trouble are sat out
 _CONNECTIONS = 8
 _CONNECT_TIMEOUT_SECONDS = 5
 _READ_TIMEOUT_SECONDS = 30
+_CLOSING_SECONDS = 0.5
 # Of JSON that is nothing but `{}` objects take 28 times its size. A page of 100 jobs has some 200 KiB.
 _MAX_BODY_BYTES = 4 << 20
 _MAX_BODY_BYTES_OF = {"/models": 16 << 20}  # every model ever made, of which little is kept
+_QUERY = re.compile(r"\?\S*")
 
 
 class Client:
@@ -36,15 +38,29 @@ class Client:
         self.paging = credentials.paging
         self.requests_made = 0
         self._credentials = credentials
-        self._secrets = [credentials.api_key]
+        self._secrets = credentials.secrets
         self._lock = threading.Lock()
-        self._session = connections.session(credentials, _CONNECTIONS)
+        self._adapter = connections.Adapter(_CONNECTIONS)
+        self._session = connections.session(credentials, self._adapter)
+        self._late: list[Future[Any]] = []  # calls that call_all has left alone
+        self._is_closed = threading.Event()
 
     def __enter__(self) -> "Client":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_closed.set()
+        end = Deadline.after(_CLOSING_SECONDS)
+        while True:  # a thread may just be connecting
+            self._adapter.cut()
+            if not wait(self._late, timeout=0.05).not_done or end.is_over:
+                break
         self._session.close()
+
+    @property
+    def paging(self) -> str:
+        """How the server divides its list: `after`, `page` or `none`."""
+        return self._credentials.paging
 
     def get(
         self,
@@ -68,7 +84,7 @@ class Client:
                 seconds = wait_seconds(attempt, reason.retry_after)
                 if seconds >= deadline.seconds_left:
                     raise OutOfTimeError(f"{_sentence(reason)} No time is left for another attempt.", reason.status)
-                time.sleep(seconds)
+                self._is_closed.wait(seconds)
         raise ApiError(f"{_sentence(reason)} Given up after {attempts} attempts.", reason.status)
 
     def call_all(
@@ -76,12 +92,14 @@ class Client:
     ) -> list[tuple[str, Result | ApiError]]:
         """What `call` returns for each job, several at a time, or its ApiError; OutOfTimeError for a late one."""
         pool = ThreadPoolExecutor(_CONNECTIONS)
+        futures: list[Future[Result]] = []
         try:
-            futures = [pool.submit(call, job_id) for job_id in job_ids]
+            futures += [pool.submit(call, job_id) for job_id in job_ids]
             wait(futures, timeout=deadline.seconds_left)
         finally:
-            # Late ones are left alone: no time-out of a socket ends a response whose headers trickle in.
+            # Late ones are left alone until the end: no time-out of a socket ends a response whose headers trickle in.
             pool.shutdown(wait=False, cancel_futures=True)
+            self._late += [future for future in futures if not future.done()]
         found: list[tuple[str, Result | ApiError]] = []
         for job_id, future in zip(job_ids, futures, strict=True):
             if not future.done() or future.cancelled():
@@ -101,7 +119,7 @@ class Client:
         object_hook: ObjectHook | None,
     ) -> Reply:
         secrets, left = self._secrets, deadline.seconds_left
-        if not left:
+        if not left or self._is_closed.is_set():
             raise OutOfTimeError(f"{label}: the invocation's time is used up.")
         with self._lock:
             self.requests_made += 1
@@ -129,4 +147,5 @@ def _sentence(reason: Exception) -> str:
 
 
 def _shown(error: Exception, secrets: Sequence[str]) -> str:
-    return f"{type(error).__name__}: {redacted(str(error), secrets)}"
+    """An error of requests or urllib3, which hold the address; its query may hold secrets of any length."""
+    return f"{type(error).__name__}: {redacted(_QUERY.sub('', str(error)), secrets)}"

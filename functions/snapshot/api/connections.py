@@ -1,9 +1,56 @@
-"""The session of HTTP that a client uses."""
+"""A session of HTTP whose connections can be cut while they are in use."""
+
+import logging
+import socket
+import threading
+import weakref
+from contextlib import suppress
+from typing import Any
 
 import requests
 
 from snapshot import __version__
 from snapshot.credentials import Credentials
+
+# It logs addresses with their query, which may hold secrets: every request at DEBUG, malformed headers as a warning.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+class Adapter(requests.adapters.HTTPAdapter):
+    """An adapter that knows the sockets of its connections."""
+
+    def __init__(self, connections: int) -> None:
+        self._lock = threading.Lock()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        super().__init__(pool_connections=1, pool_maxsize=connections)
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        """The pool for a request, whose new connections report their sockets."""
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        with self._lock:
+            if "ConnectionCls" not in vars(pool):
+                pool.ConnectionCls = self._reporting(pool.ConnectionCls)
+        return pool
+
+    def cut(self) -> None:
+        """End every connection, so that a thread that reads from one fails at once."""
+        with self._lock:
+            for connected in self._sockets:
+                with suppress(OSError):  # it is closed already
+                    # Not SSLSocket's own, which takes the TLS state from under the thread that reads.
+                    socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+    def _reporting(self, base: Any) -> Any:
+        def report(connected: Any) -> None:
+            with self._lock:
+                self._sockets.add(connected)
+
+        class Connection(base):  # type: ignore[misc]
+            def connect(self) -> None:
+                super().connect()
+                report(getattr(self.sock, "socket", self.sock))  # the former of TLS within TLS, to a proxy
+
+        return Connection
 
 
 class _Session(requests.Session):
@@ -13,7 +60,7 @@ class _Session(requests.Session):
         """There is none."""
 
 
-def session(credentials: Credentials, connections: int) -> requests.Session:
+def session(credentials: Credentials, adapter: Adapter) -> requests.Session:
     """A session that sends the credentials with every request, and nothing else of the environment's."""
     session = _Session()
     # Proxies and certificates of the environment, looked up once: requests would do it anew for every request.
@@ -25,7 +72,7 @@ def session(credentials: Credentials, connections: int) -> requests.Session:
     session.trust_env = False
     session.headers["User-Agent"] = f"fine-tuning-snapshots/{__version__}"
     session.headers.update(credentials.headers)
-    adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=connections)
+    session.params = {**credentials.default_query}
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
