@@ -15,6 +15,7 @@ from aiohttp import web
 from snapshot import __version__
 from snapshot.api import fine_tuning
 from snapshot.api.client import Client
+from snapshot.api.pages import pages
 from snapshot.credentials import Credentials
 from snapshot.deadline import Deadline
 from snapshot.errors import ApiError, OutOfTimeError
@@ -416,7 +417,7 @@ def test_own_headers_and_query_are_sent_with_every_request(api: SimulatedApi) ->
         api.key, api.base_url, "org-1", default_headers=headers, default_query=query | {"limit": "7"}
     )
     with Client(credentials, Deadline.after(60)) as client:
-        list(fine_tuning.pages(client))
+        list(pages(client))
         fine_tuning.retrieve(client, ["ftjob-1"])
         fine_tuning.newest_event_times(client, ["ftjob-1"])
         fine_tuning.models(client)

@@ -232,7 +232,7 @@ def test_a_job_that_cannot_be_retrieved_fails_the_run(api: SimulatedApi, client:
     before = list_jobs(client, [], full=True).lines
     wrong = [
         (api_faults.status(429, "Slow down.", Retry_After="3600"), "status 429: Slow down"),
-        (api_faults.body(payload(5)), "the answer is another job"),
+        (api_faults.body(payload(5)), "the response is another job"),
         (api_faults.body(jobs[150] | {"status": None}), r"\.status must be"),
     ]
     for answer, message in wrong:

@@ -166,7 +166,7 @@ NO_VALUES = (
     "\x7fv-secret",
 )
 NO_OBJECTS = ("v-secret", '{"a": "v-secret"}', ["v-secret"], 5, True, {"a": 5}, {"a": None}, {"a": ["v-secret"]})
-NO_PAGINGS = ("v-secret", "After", "", "cursor", 1, True, ["page"], {})
+NO_PAGINGS: tuple[Any, ...] = ("v-secret", "After", "", "cursor", 1, True, ["page"], {})
 BAD_FIELDS: list[tuple[str, Any, str]] = [
     *(("default_headers", {name: "v-secret"}, "a name that no header can have") for name in NO_NAMES),
     *(("default_headers", {name: "v-secret"}, "must not hold Authorization, Host") for name in OWN_NAMES),

@@ -35,7 +35,6 @@ class Client:
 
     def __init__(self, credentials: Credentials, deadline: Deadline) -> None:
         self.deadline = deadline
-        self.paging = credentials.paging
         self.requests_made = 0
         self._credentials = credentials
         self._secrets = credentials.secrets

@@ -21,7 +21,7 @@ def retrieve(client: Client, job_ids: Sequence[str]) -> list[tuple[str, dict[str
     def job(job_id: str) -> tuple[str, dict[str, Any]]:
         reply = client.get(_path(job_id))
         if reply.body.get("id") != job_id:
-            raise ApiError(f"{reply.label}: the answer is another job, or none.")
+            raise ApiError(f"{reply.label}: the response is another job, or none.")
         return reply.label, reply.body
 
     retrieved = []

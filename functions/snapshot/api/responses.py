@@ -58,7 +58,7 @@ def array(reply: Reply) -> list[Any]:
     """What a list holds."""
     data = reply.body.get("data")
     if not isinstance(data, list):
-        raise ApiError(f"{reply.label}: the answer has no array named data. Is the base_url right?")
+        raise ApiError(f"{reply.label}: the response has no array named data. Is the base_url right?")
     return data
 
 
