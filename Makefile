@@ -23,8 +23,10 @@ endif
 output = $(TOOLS)/aws cloudformation describe-stacks --stack-name $(STACK) --output text \
 	--query "Stacks[0].Outputs[?OutputKey=='$(1)'].OutputValue"
 
-PIN = $(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-emit-index-url \
-	--annotation-style line
+# Hashes for the tools too: they run with the credentials of whoever deploys.
+PIN = $(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --annotation-style line
+INSTALL = $(TOOLS)/uv pip install --quiet --require-hashes
 
 export SAM_CLI_TELEMETRY := 0
 
@@ -72,7 +74,7 @@ soak: $(READY) ## Look for losses amid random faults (20 minutes; SEED=n)
 
 .PHONY: bench
 bench: $(BUILT) ## Measure this project against its peers (half an hour)
-	@$(TOOLS)/uv pip install --quiet --python $(TOOLS)/python --requirement tests/benchmark/requirements.txt \
+	@$(INSTALL) --python $(TOOLS)/python --requirement tests/benchmark/requirements.txt \
 		--constraint tests/requirements.txt
 	@$(TOOLS)/python -m tests.benchmark.run
 
@@ -126,7 +128,8 @@ logs: $(READY) ## Print the function's logs SINCE a time (default: 1day ago)
 
 .PHONY: lock
 lock: $(READY) ## Pin all packages anew, from the requirements.in files
-	$(PIN) --generate-hashes functions/snapshot/requirements.in --output-file functions/snapshot/requirements.txt
+	$(PIN) tests/uv.in --output-file tests/uv.txt
+	$(PIN) functions/snapshot/requirements.in --output-file functions/snapshot/requirements.txt
 	$(PIN) --constraint functions/snapshot/requirements.txt tests/requirements.in --output-file tests/requirements.txt
 	$(PIN) --constraint functions/snapshot/requirements.txt --constraint tests/requirements.txt \
 		tests/benchmark/requirements.in --output-file tests/benchmark/requirements.txt
@@ -142,18 +145,18 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^# --- .* ---$$/ { gsub(/^# --- | ---$$/, ""); print "\n" $$0 } \
 		/^[a-z]+:.*## / { printf "  make %-9s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(READY): tests/requirements.txt functions/snapshot/requirements.txt
+$(READY): tests/uv.txt tests/requirements.txt functions/snapshot/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x ...")'
 	@echo 'Installing the tools into .venv (once) ...'
 	@$(PYTHON) -m venv --clear .venv
-	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@$(TOOLS)/uv pip install --quiet --python $(TOOLS)/python $(addprefix --requirement ,$^)
+	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@$(INSTALL) --python $(TOOLS)/python $(patsubst %,--requirement %,$(filter %/requirements.txt,$^))
 	@touch $@
 
 $(SCANNERS): $(READY) tests/scanners/requirements.txt
 	@echo 'Installing the scanners into .venv/scanners (once) ...'
 	@$(TOOLS)/uv venv --quiet --clear --python $(TOOLS)/python $(dir $@)
-	@$(TOOLS)/uv pip install --quiet --python $(dir $@)bin/python --requirement tests/scanners/requirements.txt
+	@$(INSTALL) --python $(dir $@)bin/python --requirement tests/scanners/requirements.txt
 	@touch $@
 
 $(BUILT): $(READY) template.yaml $(addprefix functions/snapshot/,Makefile requirements.txt) $(wildcard functions/snapshot/*.py functions/snapshot/*/*.py)
