@@ -63,12 +63,15 @@ def lambda_handler(event: Any, context: LambdaContext) -> Summary | SkippedSumma
         run = Run.parse(event)
         logger.append_keys(source=run.source, snapshot_time=run.timestamp)
         with time_limit(deadline.minus(_REPORT_SECONDS)):
-            summary = _take_snapshot(settings, run, deadline, context.invoked_function_arn, written)
-    except Exception as error:
-        if isinstance(error, SnapshotError):
-            error.consequence = _consequence(written)
-        # Lambda reports the error too, but without the source.
-        logger.exception("No snapshot was taken")
+            # Without a qualifier, by which the stack's rules would not know its events.
+            function_arn = ":".join(context.invoked_function_arn.split(":")[:7])
+            summary = _take_snapshot(settings, run, deadline, function_arn, written)
+    except SnapshotError as error:
+        error.consequence = _consequence(written)
+        logger.error(str(error))  # without a traceback, in which the sentence would be lost
+        raise
+    except Exception:
+        logger.exception("The run failed with an unexpected error")
         raise
     message = "Run skipped: a newer snapshot exists" if "skipped" in summary else "Snapshot taken"
     logger.info(message, extra={**summary})

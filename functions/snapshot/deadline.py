@@ -2,6 +2,7 @@
 
 import signal
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -44,6 +45,15 @@ class _TimeIsUp(BaseException):
     """No Exception: botocore catches those, and would try again."""
 
 
+def _step(error: BaseException) -> str:
+    """The innermost function of this package in which an exception was raised, as `module.function`."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    inner = [frame for frame in frames if frame.f_globals.get("__name__", "").startswith("snapshot.")]
+    # The signal's handler, and the block itself, are ours too.
+    frame = next((frame for frame in reversed(inner) if frame.f_globals["__name__"] != __name__), frames[0])
+    return f"{frame.f_globals['__name__']}.{frame.f_code.co_name}"
+
+
 @contextmanager
 def time_limit(deadline: Deadline) -> Iterator[None]:
     """Raise OutOfTimeError wherever the block is at the deadline, be it in a name lookup. In the main thread."""
@@ -59,7 +69,7 @@ def time_limit(deadline: Deadline) -> Iterator[None]:
         yield
         is_armed = False  # here too: a ring in `finally` would leave as it is
     except _TimeIsUp as error:
-        raise OutOfTimeError("The invocation's time was used up in the step that the traceback shows.") from error
+        raise OutOfTimeError(f"The invocation's time was used up in {_step(error)}.") from error
     finally:
         is_armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -21,9 +21,10 @@ class SnapshotError(Exception):
     consequence = ""
 
     def __str__(self) -> str:
+        message = super().__str__()
         if not self.consequence:
-            return super().__str__()
-        return f"{super().__str__().removesuffix('.')}. {self.consequence}"
+            return message
+        return f"{message}{'' if message.endswith(('.', '?', '…')) else '.'} {self.consequence}"
 
 
 class SettingsError(SnapshotError):

@@ -7,7 +7,9 @@ from snapshot import __version__
 from snapshot.counts import Counts
 from snapshot.settings import Run
 
-logger = Logger(version=__version__)
+# RFC 3339, or Lambda takes a line for one of the level INFO, whatever it says:
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+logger = Logger(version=__version__, use_rfc3339=True, utc=True)
 
 Metric = tuple[str, MetricUnit, float]
 

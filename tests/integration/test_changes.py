@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from aiohttp import web
 
+from tests.context import Context
 from tests.integration.deployment import Deployment, let_things_happen, start_with_a_snapshot
 from tests.samples import at, payload
 from tests.sandbox import api_faults
@@ -66,6 +67,19 @@ def test_every_change_is_an_event_and_is_counted(deployment: Deployment, bus: Qu
     assert bus.receive() == []
 
 
+def test_events_name_the_function_without_a_qualifier(
+    deployment: Deployment, bus: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By it the stack's rules know them, whichever version or alias was invoked."""
+    start_with_a_snapshot(deployment)
+    let_things_happen(deployment)
+    monkeypatch.setattr(Context, "_invoked_function_arn", Context._invoked_function_arn + ":live")
+    deployment.run()
+    assert {tuple(event["resources"]) for event in bus.receive()} == {
+        ("arn:aws:lambda:us-east-1:000000000000:function:function",)
+    }
+
+
 def test_an_announced_shutdown_is_an_event(deployment: Deployment, bus: Queue) -> None:
     deployment.api.jobs = [payload(number, fine_tuned_model=f"ft:{number}") for number in range(25, 0, -1)]
     deployment.api.announced = {"gpt-4o-mini-2024-07-18": None}
@@ -102,6 +116,7 @@ AS_SENT = {"x": "x", "\U0001f600": "\U0001f600", '"': "'", "\\": "/"}
 @pytest.mark.parametrize("character", AS_SENT)
 def test_long_text_is_cut_in_events(character: str, deployment: Deployment, bus: Queue) -> None:
     texts = dict.fromkeys(("status", "model", "fine_tuned_model"), character * LONG)
+    deployment.api.largest_page = 1  # two such jobs are more than a response may hold
     deployment.api.jobs = [payload(1)]
     deployment.run()
     deployment.api.jobs = [payload(2, **texts), payload(1, **texts)]

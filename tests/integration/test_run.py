@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -63,6 +64,7 @@ def test_metric_rows_summary_and_metadata_agree(cap: int, deployment: Deployment
     (line,) = (line for line in deployment.logged() if line["message"] == "Snapshot taken")
     assert (line["source"], line["snapshot_time"], line["job_count"]) == ("team-a", time, 250)
     assert line["version"] == __version__
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["timestamp"])  # RFC 3339
 
 
 def test_a_long_listing_tells_how_far_it_is(deployment: Deployment) -> None:
@@ -237,7 +239,9 @@ def assert_fails(deployment: Deployment, error: type[SnapshotError], message: st
     assert deployment.objects() == {}
     assert deployment.output == ""
     (line,) = (line for line in deployment.logged() if line["level"] == "ERROR")
-    assert line["message"] == "No snapshot was taken"
+    assert re.search(message, line["message"], re.DOTALL)
+    assert line["message"].endswith("Nothing was written; the next run tries again.")
+    assert "exception" not in line
 
 
 @pytest.mark.parametrize(
