@@ -17,9 +17,10 @@ from typing import Any, Self
 from aiohttp import web
 
 from tests.sandbox import simulated_jobs
+from tests.sandbox.dialects import OPENAI, Dialect
+from tests.sandbox.paging import Paging
 from tests.sandbox.simulated_jobs import SimulatedJob, StaticJob
 
-LARGEST_PAGE = 100
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -43,19 +44,27 @@ class Fault:
         return True
 
 
-class SimulatedApi:
+class SimulatedApi(Paging):
     """The API at `base_url`, inside `with`. Its attributes may be set while it serves."""
 
-    def __init__(self, jobs: list[Any] | None = None, *, key: str = "sk-simulated-0123456789abcdef", port: int = 0):
+    def __init__(
+        self,
+        jobs: list[Any] | None = None,
+        *,
+        key: str = "sk-simulated-0123456789abcdef",
+        port: int = 0,
+        dialect: Dialect = OPENAI,
+    ) -> None:
+        super().__init__(dialect.paging, tells_has_more=dialect.tells_has_more, tells_total=dialect.tells_total)
+        self.dialect = dialect
         self.key = key
         self.skipped = 0.0  # seconds that the simulation is ahead of the clock
         self.latency = 0.0  # seconds before each response
-        self.largest_page = LARGEST_PAGE
-        self.tells_has_more = True
         # Shutdown dates of models (YYYY-MM-DD), beside those of simulated_jobs.BASE_MODELS.
         self.announced: dict[str, str | None] = {}
         self.faults: list[Fault] = []
         self.requests: list[str] = []  # paths with their queries, in order
+        self.before_page: Callable[[], None] = lambda: None  # called before each page of jobs: they may change
         self._started = time.time()
         self._port = port
         self._request_ids = itertools.count(1)
@@ -79,12 +88,12 @@ class SimulatedApi:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"http://127.0.0.1:{self._port}{self.dialect.path}"
 
     @property
     def secret(self) -> str:
         """What a secret holds to open this server."""
-        return json.dumps({"api_key": self.key, "base_url": self.base_url})
+        return json.dumps(self.dialect.secret(self.key, self.base_url))
 
     @property
     def now(self) -> float:
@@ -112,10 +121,12 @@ class SimulatedApi:
     async def _start(self) -> None:
         app = web.Application(middlewares=[self._serve])
         app.router.add_get("/requests", self._count_requests)
-        app.router.add_get("/v1/fine_tuning/jobs", self._list_jobs)
-        app.router.add_get("/v1/fine_tuning/jobs/{id}", self._retrieve_job)
-        app.router.add_get("/v1/fine_tuning/jobs/{id}/events", self._list_events)
-        app.router.add_get("/v1/models", self._list_models)
+        jobs = f"{self.dialect.path}/fine_tuning/jobs"
+        app.router.add_get(jobs, self._list_jobs)
+        app.router.add_get(f"{jobs}/{{id}}", self._retrieve_job)
+        if self.dialect.gives_events:
+            app.router.add_get(f"{jobs}/{{id}}/events", self._list_events)
+        app.router.add_get(f"{self.dialect.path}/models", self._list_models)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
@@ -131,10 +142,8 @@ class SimulatedApi:
         fault = next((fault for fault in self.faults if fault.takes(request.path)), None)
         if fault:
             response = await fault.answer(request)
-        elif (given := request.headers.get("Authorization", "")) != f"Bearer {self.key}":
-            response = _unauthorized(given)
         else:
-            response = await handler(request)
+            response = self._refusal(request) or await handler(request)
         if not response.prepared:
             response.headers["x-request-id"] = f"req_{next(self._request_ids):08}"
         return response
@@ -143,46 +152,51 @@ class SimulatedApi:
         """The number of requests so far. Not part of the API: for a client in another process."""
         return web.json_response(len(self.requests))
 
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        """Why a request is not served, if it is not."""
+        keys = {request.headers.get(name) for name in self.dialect.key_headers}
+        if not keys & {f"{prefix}{self.key}" for prefix in self.dialect.key_headers.values()}:
+            return _unauthorized(next(iter(keys)) or "")
+        if self.dialect.query.items() - request.query.items():
+            return error(400, f"The query must have {' and '.join(self.dialect.query)}.")
+        if self.dialect.headers.items() - {name.lower(): text for name, text in request.headers.items()}.items():
+            return error(400, f"The headers must have {' and '.join(self.dialect.headers)}.")
+        return None
+
     async def _list_jobs(self, request: web.Request) -> web.Response:
-        window = self._window(request, self._positions, default=20)
+        self.before_page()
+        window = self.window(request.query, self._positions)
         if window is None:
             return error(404, "No such fine-tuning job: the one after which to go on.", "invalid_request_error")
         now = self.now
-        entries = [job.encoded(now) for job in self._jobs[window]]
-        return self._page(entries, more=window.stop < len(self._jobs))
+        entries = [job.encoded(now, self.dialect.job) for job in self._jobs[window]]
+        return _json(self.body(entries, window, len(self._jobs)))
 
     async def _retrieve_job(self, request: web.Request) -> web.Response:
+        if not self.dialect.gives_single_jobs:
+            return web.json_response({"detail": [{"type": "missing", "loc": ["query"]}]}, status=422)
         position = self._positions.get(request.match_info["id"])
         if position is None:
             return error(404, f"Could not find fine tune: {request.match_info['id']}", "fine_tune_not_found")
-        return _json(self._jobs[position].encoded(self.now))
+        return _json(self._jobs[position].encoded(self.now, self.dialect.job))
 
     async def _list_events(self, request: web.Request) -> web.Response:
         position = self._positions.get(request.match_info["id"])
         if position is None:
             return error(404, f"Could not find fine tune: {request.match_info['id']}", "fine_tune_not_found")
         events = self._jobs[position].events(self.now)
-        window = self._window(request, {event["id"]: number for number, event in enumerate(events)}, default=20)
+        paging = Paging(tells_has_more=self.tells_has_more)
+        window = paging.window(request.query, {event["id"]: number for number, event in enumerate(events)})
         if window is None:
             return error(404, "No such event: the one after which to go on.", "invalid_request_error")
-        return self._page([json.dumps(event).encode() for event in events[window]], more=window.stop < len(events))
+        return _json(paging.body([json.dumps(event).encode() for event in events[window]], window, len(events)))
 
     async def _list_models(self, _request: web.Request) -> web.Response:
         now = self.now
-        tuned = (job.fine_tuned_model(now) for job in self._jobs)
+        jobs = (self.dialect.job(job.payload(now), 0) for job in self._jobs if job.fine_tuned_model(now))
+        tuned = {job["fine_tuned_model"]: job["model"] for job in jobs}
         today = datetime.fromtimestamp(self._started, UTC).date()
-        return _json(simulated_jobs.models(filter(None, tuned), today, self.announced))
-
-    def _window(self, request: web.Request, positions: dict[str, int], default: int) -> slice | None:
-        after = request.query.get("after")
-        if after is not None and after not in positions:
-            return None
-        start = positions[after] + 1 if after is not None else 0
-        return slice(start, start + max(1, min(int(request.query.get("limit", default)), self.largest_page)))
-
-    def _page(self, entries: list[bytes], *, more: bool) -> web.Response:
-        has_more = b',"has_more":' + json.dumps(more).encode() if self.tells_has_more else b""
-        return _json(b'{"object":"list","data":[' + b",".join(entries) + b"]" + has_more + b"}")
+        return _json(simulated_jobs.models(tuned, today, self.announced, self.dialect.model))
 
 
 def error(status: int, message: str, code: str | None = None) -> web.Response:

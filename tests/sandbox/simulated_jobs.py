@@ -3,10 +3,12 @@
 import json
 import random
 import string
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
+
+from tests.sandbox.dialects import WordJob, WordModel
 
 DAY = 86_400
 
@@ -38,7 +40,7 @@ class SimulatedJob:
     tokens: int
     failure: tuple[str, str]
     metadata: dict[str, str] | None = None
-    _encoded: dict[str, bytes] = field(default_factory=dict, repr=False)
+    _encoded: dict[tuple[str, WordJob], bytes] = field(default_factory=dict, repr=False)
 
     @property
     def created_at(self) -> int:
@@ -58,12 +60,12 @@ class SimulatedJob:
         self.stages = [*(stage for stage in self.stages if stage[0] < at), (at, status)]
         self._encoded.clear()
 
-    def encoded(self, now: float) -> bytes:
-        """The job object as JSON; made once for each status."""
-        status = self.status(now)
-        if status not in self._encoded:
-            self._encoded[status] = json.dumps(self.payload(now)).encode()
-        return self._encoded[status]
+    def encoded(self, now: float, word: WordJob) -> bytes:
+        """The job object as JSON, as a server words it; made once for each status."""
+        key = self.status(now), word
+        if key not in self._encoded:
+            self._encoded[key] = json.dumps(word(self.payload(now), int(self.reached(now)[-1][0]))).encode()
+        return self._encoded[key]
 
     def payload(self, now: float) -> dict[str, Any]:
         """The job object as the API returns it."""
@@ -125,9 +127,9 @@ class StaticJob(dict[str, Any]):
     def id(self) -> str:
         return str(self["id"])
 
-    def encoded(self, _now: float) -> bytes:
-        """The job object as JSON."""
-        return json.dumps(self).encode()
+    def encoded(self, _now: float, word: WordJob) -> bytes:
+        """The job object as JSON, as a server words it."""
+        return json.dumps(word(self, self.get("updated_at") or self.get("finished_at") or 0)).encode()
 
     def payload(self, _now: float) -> dict[str, Any]:
         """The job object itself."""
@@ -174,12 +176,14 @@ def new_jobs(count: int, now: float, seed: int = 7) -> list[SimulatedJob]:
     return jobs
 
 
-def models(fine_tuned: Iterable[str], today: date, announced: dict[str, str | None]) -> bytes:
-    """The list of models as JSON: base models, with the `announced` dates or their own, and the fine-tuned ones."""
-    ends = {base: days and str(today + timedelta(days=days)) for base, days in BASE_MODELS.items()}
-    ends |= dict.fromkeys(fine_tuned) | announced
-    entries = (
-        f'{{"id":"{model}","object":"model","created":1715367049,"owned_by":"system","shutdown_date":{json.dumps(end)}}}'
-        for model, end in ends.items()
-    )
-    return f'{{"object":"list","data":[{",".join(entries)}]}}'.encode()
+def models(tuned: Mapping[str, str], today: date, announced: dict[str, str | None], word: WordModel) -> bytes:
+    """The list of models as JSON: base models, with the `announced` dates or their own, and the fine-tuned ones.
+
+    `tuned` has the fine-tuned models with their bases.
+    """
+    ends: dict[str, str | None] = {
+        base: None if days is None else str(today + timedelta(days=days)) for base, days in BASE_MODELS.items()
+    }
+    ends |= dict.fromkeys(tuned) | announced
+    entries = [word(model, tuned.get(model, model), end) for model, end in ends.items()]
+    return json.dumps({"object": "list", "data": entries}).encode()

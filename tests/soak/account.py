@@ -6,7 +6,8 @@ from typing import Any
 from snapshot.statuses import TERMINAL
 
 from tests.samples import payload
-from tests.sandbox.api import LARGEST_PAGE, SimulatedApi
+from tests.sandbox.api import SimulatedApi
+from tests.sandbox.paging import LARGEST_PAGE
 
 _NEXT = {
     "validating_files": ("queued", "queued", "failed"),
