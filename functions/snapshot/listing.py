@@ -7,7 +7,7 @@ from typing import NamedTuple
 from snapshot import table
 from snapshot.api import fine_tuning
 from snapshot.api.client import Client
-from snapshot.errors import ApiError, ListChangedError
+from snapshot.errors import ApiError
 from snapshot.models import NO_MODELS, Models
 from snapshot.previous import PreviousTable
 from snapshot.reading import read
@@ -39,20 +39,14 @@ def list_jobs(client: Client, previous: Sequence[Line], *, full: bool) -> Listin
 
 def _lines(client: Client, previous: Sequence[Line], *, full: bool) -> tuple[list[Line], bool]:
     """The lines but for their shutdown dates; whether every page was read."""
-    before = PreviousTable(previous)
-    try:
-        jobs = read(client, before, full=full)
-    except ListChangedError as change:
-        logger.info("The list changed while it was read; reading it again", extra={"cause": str(change)})
-        before = PreviousTable(previous)
-        jobs = read(client, before, full=full)
+    jobs = read(client, previous, full=full)
     if jobs.odd_fields:
         fields = Counter(field for names in jobs.odd_fields.elements() for field in names)
         logger.warning(
             "Some fields have a wrong type; their columns stay empty",
             extra={"jobs": jobs.odd_fields.total(), "fields": fields},
         )
-    _fill_updated_at(client, before, jobs.listed, jobs.retrieved)
+    _fill_updated_at(client, jobs.before, jobs.listed, jobs.retrieved)
     lines = list(jobs.listed.values())
     if jobs.start is None:
         table.newest_first(lines)

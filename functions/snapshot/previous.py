@@ -83,6 +83,10 @@ class PreviousTable:
                 found.append(table.job_id(line))
         return found
 
+    def has_lost(self, read: Container[str]) -> bool:
+        """Whether an unfinished job is not among those `read`: it is gone, or it changed and has moved out of sight."""
+        return any(not table.is_terminal(line) and table.job_id(line) not in read for line in self.lines)
+
 
 def _seconds(created_at: str) -> float:
     return datetime.fromisoformat(created_at).timestamp()

@@ -2,14 +2,20 @@
 
 Pages are read from the newest on, until they end as the previous table has it; what lies below is carried over, and
 only its unfinished jobs are asked for. So the calls grow with what changed, not with all that ever was.
+
+A list of several pages can change while it is read. Newest first no job moves, and one reading is the truth. In another
+order a job may move from a page to come to one that was read, or take the place from which to go on with it: then the
+list is read until two readings in a row agree.
 """
 
+import hashlib
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from snapshot import table
 from snapshot.api import fine_tuning, pages
 from snapshot.api.client import Client
 from snapshot.api.pages import Page
@@ -19,6 +25,7 @@ from snapshot.previous import OVERLAP, PreviousTable
 from snapshot.table import Line
 from snapshot.telemetry import logger
 
+_MOST_READINGS = 4
 MAX_RETRIEVED = 100  # unfinished jobs below the pages read; with more of them reading on is cheaper
 _PROGRESS_SECONDS = 5
 
@@ -29,28 +36,59 @@ class Read(NamedTuple):
     `odd_fields` counts the jobs with fields of a wrong type, by the fields' names.
     """
 
+    before: PreviousTable
     listed: dict[str, Line]
     retrieved: dict[str, Line]
     start: int | None
     odd_fields: Counter[tuple[str, ...]]
+    is_sure: bool = True
+
+    def signature(self) -> str:
+        """What two readings have in common if nothing was created, changed or moved between them."""
+        told = (f"{job_id} {table.status(line)}\n" for job_id, line in self.listed.items())
+        return hashlib.sha256("".join(told).encode("utf-8", "replace")).hexdigest()
 
 
-def read(client: Client, before: PreviousTable, *, full: bool) -> Read:
-    """Read pages, and retrieve what is unfinished below them; raises ApiError, ListChangedError if to be repeated."""
+def read(client: Client, previous: Sequence[Line], *, full: bool) -> Read:
+    """Read pages, and retrieve what is unfinished below them; raises ApiError, ListChangedError if nothing else helps.
+
+    Where a job may have moved from a page to come to one that was read, two readings in a row have to agree.
+    """
+    signature = ""
+    change: ListChangedError | None = None
+    for _ in range(_MOST_READINGS):
+        try:
+            reading = _read(client, PreviousTable(previous), full=full)
+        except ListChangedError as error:
+            if change:
+                raise
+            change, signature = error, ""
+            logger.info("The list changed while it was read; reading it again", extra={"cause": str(error)})
+            continue
+        if reading.is_sure or reading.signature() == signature:
+            return reading
+        signature = reading.signature()
+        del reading  # a long one is not to be held twice
+    raise ListChangedError(f"GET {pages.PATH}: the list changed so often that no two readings of it agree.")
+
+
+def _read(client: Client, before: PreviousTable, *, full: bool) -> Read:
     listed: dict[str, Line] = {}
     odd_fields: Counter[tuple[str, ...]] = Counter()
     recent: deque[Job] = deque(maxlen=OVERLAP)
-    first_ids: list[str] = []
-    is_ordered = True
+    is_ordered, may_shift, pages_read = True, False, 0
     for page in _with_progress(pages.pages(client)):
+        pages_read += 1
         parsed = [_parsed(payload, page.label, f"data[{index}]") for index, payload in enumerate(page.jobs)]
         odd_fields.update(tuple(odd) for _, odd in parsed if odd)
         new = [job for job, _ in parsed if job.id not in listed]
-        first_ids = first_ids or [job.id for job in new]
         listed.update((job.id, before.merged(job)) for job, _ in parsed)  # of a job listed twice the last one counts
         is_ordered = is_ordered and _is_newest_first([*recent, *new])
+        may_shift = may_shift or page.may_shift
         recent.extend(new)
-        start = None if full or page.is_last or not is_ordered else before.overlap_end(recent)
+        if full or page.is_last or not is_ordered or (may_shift and pages_read > 1):
+            continue
+        start = before.overlap_end(recent)
         unfinished = None if start is None else before.unfinished(start, listed)
         if unfinished is None or len(unfinished) > MAX_RETRIEVED:
             continue
@@ -60,11 +98,10 @@ def read(client: Client, before: PreviousTable, *, full: bool) -> Read:
             continue
         below = [_parsed(payload, label) for label, payload in replies]
         odd_fields.update(tuple(odd) for _, odd in below if odd)
-        return Read(listed, {job.id: before.merged(job) for job, _ in below}, start, odd_fields)
-    # In another order than newest first, a job that changes may move to a page that was read before.
-    if not is_ordered and len(listed) > len(first_ids) and pages.first_ids(client) != first_ids:
-        raise ListChangedError("GET /fine_tuning/jobs: the first page changed while the next ones were read.")
-    return Read(listed, {}, None, odd_fields)
+        return Read(before, listed, {job.id: before.merged(job) for job, _ in below}, start, odd_fields)
+    # In another order than newest first a job that changes may move, and so may one in a list that looks newest first.
+    is_sure = pages_read <= 1 or (is_ordered and not may_shift and not before.has_lost(listed))
+    return Read(before, listed, {}, None, odd_fields, is_sure)
 
 
 def _is_newest_first(jobs: Sequence[Job]) -> bool:

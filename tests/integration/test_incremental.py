@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule
-from snapshot import table
+from snapshot import changes, table
 from snapshot.api.client import Client
 from snapshot.credentials import Credentials
 from snapshot.deadline import Deadline
@@ -191,6 +191,34 @@ def test_a_server_that_refuses_a_single_job_is_read_whole(status: int, api: Simu
     api.faults = [Fault(jobs[250]["id"], api_faults.status(status, "No."))]
     listing = list_jobs(client, before, full=False)
     assert (listing.lines, listing.full) == (before, True)
+
+
+@pytest.mark.parametrize("order", ["oldest first", "newest first", "as the ids are"])
+def test_nothing_changes_if_nothing_changed(order: str, api: SimulatedApi, client: Client) -> None:
+    """Pages of 20, and more jobs of one second than one has."""
+    jobs = [payload(number, created_at=1_760_000_000 + max(number, 25)) for number in range(60, 0, -1)]
+    if order == "oldest first":
+        jobs.reverse()
+    if order == "as the ids are":  # neither
+        jobs.sort(key=lambda job: str(job["id"])[::-1])
+    api.jobs, api.largest_page = jobs, 20
+    lines: list[Line] = []
+    for number in range(4):
+        before, lines = lines, list_jobs(client, lines, full=False).lines
+        assert len(lines) == 60
+        assert not number or changes.diff(before, lines).jobs == []
+
+
+def test_an_unfinished_job_that_is_gone_is_missed_twice(api: SimulatedApi, client: Client) -> None:
+    """It might have changed and moved, so the list is read until two readings agree."""
+    jobs = [payload(number) for number in range(400, 0, -1)]
+    jobs[150] = jobs[150] | {"status": "running"}
+    api.jobs = jobs
+    before = list_jobs(client, [], full=True).lines
+    api.jobs = jobs[:150] + jobs[151:]
+    api.requests.clear()
+    assert len(list_jobs(client, before, full=False).lines) == 399
+    assert pages_read(api) == 8
 
 
 def test_a_broken_order_leads_to_a_full_listing(api: SimulatedApi, client: Client, history: list[Line]) -> None:

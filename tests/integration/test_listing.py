@@ -3,11 +3,16 @@
 import logging
 import random
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from snapshot import table
 from snapshot.api.client import Client
+from snapshot.credentials import Credentials
+from snapshot.deadline import Deadline
+from snapshot.errors import ApiError
 from snapshot.fields import format_time
 from snapshot.job import Job
 from snapshot.listing import MAX_EVENT_CALLS, list_jobs
@@ -15,7 +20,8 @@ from snapshot.table import Line
 
 from tests.samples import job, payload
 from tests.sandbox import api_faults, simulated_jobs
-from tests.sandbox.api import Fault, SimulatedApi
+from tests.sandbox.api import Answer, Fault, SimulatedApi
+from tests.sandbox.dialects import Dialect
 
 JOBS = "/fine_tuning/jobs"
 MODELS = "/models"
@@ -24,6 +30,10 @@ BASE = "gpt-4o-mini-2024-07-18"
 
 def listed(client: Client, previous: list[Line] | None = None) -> list[Job]:
     return [table.from_line(line) for line in list_jobs(client, previous or [], full=True).lines]
+
+
+def ids(jobs: list[Any]) -> list[str]:
+    return [job.id for job in jobs]
 
 
 def calls(api: SimulatedApi, pattern: str) -> int:
@@ -35,8 +45,9 @@ def calls(api: SimulatedApi, pattern: str) -> int:
 def test_every_job_once_whatever_the_pages(cap: int, tells_has_more: bool, api: SimulatedApi, client: Client) -> None:
     api.largest_page = cap
     api.tells_has_more = tells_has_more
-    assert [job.id for job in listed(client)] == [job.id for job in api.jobs]
-    assert calls(api, r"jobs\?limit=100") == -(-250 // cap) + (not tells_has_more)
+    assert ids(listed(client)) == ids(api.jobs)
+    # Without has_more an empty page shows the end, if the last one still ends as it did.
+    assert calls(api, r"jobs\?limit=100") == -(-250 // cap) + (0 if tells_has_more else 2)
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101])
@@ -163,3 +174,217 @@ def test_models_are_asked_for_only_if_there_are_any(api: SimulatedApi, client: C
     api.jobs = [payload(1)]
     listed(client)
     assert calls(api, "/models") == 0
+
+
+# --- Pages of other servers ---
+
+
+def page(*jobs: dict[str, Any], **more: Any) -> Answer:
+    return api_faults.body({"object": "list", "data": list(jobs), **more})
+
+
+def numbered(first: int, last: int) -> list[dict[str, Any]]:
+    """Jobs from a newer to an older one."""
+    return [payload(number) for number in range(first, last - 1, -1)]
+
+
+@pytest.mark.parametrize("tells_has_more", [True, False])
+def test_pages_of_one_job(tells_has_more: bool, api: SimulatedApi, client: Client) -> None:
+    api.largest_page, api.tells_has_more = 1, tells_has_more
+    api.jobs = numbered(30, 1)
+    assert len(listed(client)) == 30
+
+
+def test_an_empty_page_after_has_more_is_an_error(api: SimulatedApi, client: Client) -> None:
+    api.faults = [Fault(JOBS, page(payload(), has_more=True)), Fault(JOBS, page(has_more=False))]
+    with pytest.raises(ApiError, match=r"page 2 .*has_more is true, but no job is new"):
+        listed(client)
+
+
+def test_a_server_that_gives_fewer_jobs_than_it_counts_names_the_cure(api: SimulatedApi, client: Client) -> None:
+    api.faults = [Fault(JOBS, page(*numbered(100, 1), total=150), times=99)]
+    with pytest.raises(ApiError, match='"paging": "page"'):
+        listed(client)
+
+
+def test_all_that_a_server_counts_is_all(api: SimulatedApi, client: Client) -> None:
+    api.faults = [Fault(JOBS, page(*numbered(100, 1), total=100), times=99)]
+    assert len(listed(client)) == 100
+
+
+def test_a_server_that_ignores_after_names_the_cure(api: SimulatedApi, client: Client) -> None:
+    api.ignores_place, api.tells_has_more = True, False
+    with pytest.raises(ApiError, match=r'gave before.*"paging": "none"'):
+        listed(client)
+
+
+@contextmanager
+def paging(api: SimulatedApi, how: str) -> Iterator[Client]:
+    """A client for a server that pages in another way; a total only if the test wants one."""
+    api.paging, api.tells_has_more = how, False
+    with Client(Credentials(api.key, api.base_url, paging=how), Deadline.after(60)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("cap", [1, 20, 50, 100])
+@pytest.mark.parametrize("tells_total", [True, False])
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 130])
+def test_numbered_pages(count: int, tells_total: bool, cap: int, api: SimulatedApi) -> None:
+    api.jobs = numbered(count, 1)
+    api.largest_page, api.tells_total = cap, tells_total
+    with paging(api, "page") as client:
+        assert ids(listed(client)) == ids(api.jobs)
+    assert api.requests[0] == "/v1/fine_tuning/jobs?page=0&page_size=100"
+
+
+@pytest.mark.parametrize("tells_total", [True, False])
+def test_a_server_that_ignores_page_names_the_cure(tells_total: bool, api: SimulatedApi) -> None:
+    api.ignores_place, api.tells_total = True, tells_total
+    with paging(api, "page") as client, pytest.raises(ApiError, match='"paging": "none"'):
+        listed(client)
+
+
+def test_numbered_pages_without_a_total_are_read_until_they_agree(api: SimulatedApi) -> None:
+    """A job that is removed moves the next one to a page that was read, and nothing tells that one is missing."""
+    api.jobs = numbered(30, 1)
+    api.largest_page = 10
+
+    def remove() -> None:
+        if len(api.requests) == 2:
+            api.jobs = api.jobs[1:]
+
+    api.before_page = remove
+    with paging(api, "page") as client:
+        assert len(listed(client)) == 29
+    assert calls(api, r"page=0") == 3  # the first reading lacks a job, the next two agree
+
+
+def test_numbered_pages_with_a_smaller_total_are_read_again(api: SimulatedApi) -> None:
+    api.jobs = numbered(30, 1)
+    api.largest_page, api.tells_total = 10, True
+
+    def remove() -> None:
+        if len(api.requests) == 2:
+            api.jobs = api.jobs[1:]
+
+    api.before_page = remove
+    with paging(api, "page") as client:
+        assert len(listed(client)) == 29
+    assert calls(api, r"page=0") == 2
+
+
+def test_one_response_with_all_jobs(api: SimulatedApi) -> None:
+    with paging(api, "none") as client:
+        assert len(listed(client)) == 250
+    assert calls(api, r"jobs(\?|$)") == 1
+
+
+def test_one_response_that_is_not_all_is_an_error(api: SimulatedApi) -> None:
+    api.faults = [Fault(JOBS, page(payload(), has_more=True))]
+    with paging(api, "none") as client, pytest.raises(ApiError, match='Remove "paging"'):
+        listed(client)
+
+
+# --- Lists that change while they are read ---
+
+
+@pytest.mark.parametrize("unknown_cursor", ["404", "restart"])
+def test_a_vanished_cursor_hides_no_jobs(unknown_cursor: str, api: SimulatedApi, client: Client) -> None:
+    api.jobs = numbered(30, 1)
+    api.largest_page, api.unknown_cursor = 10, unknown_cursor
+
+    def remove() -> None:
+        if len(api.requests) == 2:
+            api.jobs = [*api.jobs[:9], *api.jobs[10:]]
+
+    api.before_page = remove
+    assert set(ids(listed(client))) >= set(ids(api.jobs))
+    assert calls(api, r"jobs\?limit=100$") == (2 if unknown_cursor == "404" else 1)  # a 404 is read again
+
+
+def test_a_cursor_that_vanishes_again_is_an_error(api: SimulatedApi, client: Client) -> None:
+    gone = api_faults.status(404, "No such job.")
+    api.faults = [Fault(JOBS, answer) for answer in (page(payload(), has_more=True), gone) * 2]
+    with pytest.raises(ApiError, match="No such job"):
+        listed(client)
+    assert calls(api, r"jobs\?") == 4
+
+
+@pytest.mark.parametrize("gives_single_jobs", [True, False])
+@pytest.mark.parametrize("tells_total", [True, False])
+def test_an_empty_page_after_a_vanished_cursor_is_no_end(tells_total: bool, gives_single_jobs: bool) -> None:
+    dialect = Dialect(tells_has_more=False, tells_total=tells_total, gives_single_jobs=gives_single_jobs)
+    with SimulatedApi(numbered(2, 1), dialect=dialect) as api:
+        api.largest_page, api.unknown_cursor = 1, "empty"
+
+        def remove() -> None:
+            if len(api.requests) == 2:
+                api.jobs = api.jobs[1:]
+
+        api.before_page = remove
+        with Client(Credentials(api.key, api.base_url), Deadline.after(60)) as client:
+            assert ids(listed(client)) == ids(api.jobs)
+
+
+def update_before_page(number: int, api: SimulatedApi, *, to_front: bool) -> None:
+    """A running job fails while a page is asked for, in an order by update; then a job is created."""
+
+    def update() -> None:
+        if len(api.requests) == number:
+            moved = next(job for job in api.jobs if job["status"] == "running") | {"status": "failed"}
+            others = [job for job in api.jobs if job.id != moved["id"]]
+            api.jobs = [moved, *others] if to_front else [*others, moved, payload(99)]
+
+    api.before_page = update
+
+
+def test_a_job_that_moves_to_a_page_that_was_read_is_not_lost(api: SimulatedApi, client: Client) -> None:
+    """In an order by update, which may look newest first."""
+    api.jobs = [*numbered(30, 2), payload(1, status="running", finished_at=None)]
+    before = list_jobs(client, [], full=True).lines
+    api.largest_page = 10
+    api.requests.clear()
+    update_before_page(2, api, to_front=True)
+    assert {job.id: job.status for job in listed(client, before)}[payload(1)["id"]] == "failed"
+
+
+def test_a_cursor_that_moves_to_the_end_hides_no_jobs(api: SimulatedApi, client: Client) -> None:
+    """After it comes only what is newer still, and what is between would be missing."""
+    api.jobs = [*numbered(40, 22), payload(21, status="running", finished_at=None), *numbered(20, 1)]
+    api.largest_page = 10
+    update_before_page(3, api, to_front=False)
+    assert len(listed(client)) == 41
+
+
+def test_a_list_that_never_stands_still_is_an_error(api: SimulatedApi, client: Client) -> None:
+    api.jobs = numbered(30, 1)[::-1]
+    api.largest_page = 10
+    api.before_page = lambda: setattr(api, "jobs", [*api.jobs, payload(100 + len(api.jobs))])
+    with pytest.raises(ApiError, match="no two readings of it agree"):
+        listed(client)
+
+
+# --- Few requests ---
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_without_events_is_asked_for_few(status: int, api: SimulatedApi, client: Client) -> None:
+    api.jobs = [job | {"status": "running", "finished_at": None} for job in numbered(60, 1)]
+    api.faults = [Fault("/events", api_faults.status(status, "No such path."), times=99)]
+    listed(client)
+    assert 1 <= calls(api, "/events") <= 8  # as many as are asked at a time
+
+
+def test_canceled_jobs_cost_no_more_than_cancelled_ones(api: SimulatedApi, client: Client) -> None:
+    requests = []
+    for status in ("canceled", "cancelled"):
+        api.jobs = [
+            job | {"status": status, "finished_at": None, "updated_at": 1_760_009_999} for job in numbered(60, 1)
+        ]
+        before = list_jobs(client, [], full=True).lines
+        api.requests.clear()
+        api.largest_page = 20
+        assert list_jobs(client, before, full=False).lines == before
+        requests.append(api.requests[:])
+    assert requests[0] == requests[1]
+    assert len(requests[0]) == 1

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from snapshot.api.client import Client
 from snapshot.api.responses import Reply, entries
@@ -25,33 +24,32 @@ _CURE = (
 
 
 class Page(NamedTuple):
-    """Some jobs, as the API gave them; `label` says where they stand, for error messages."""
+    """Some jobs, as the API gave them; `label` says where they stand, for error messages.
+
+    With `may_shift` a job that is removed moves others from a page to come to one that was read, unseen.
+    """
 
     label: str
     jobs: list[dict[str, Any]]
     is_last: bool
+    may_shift: bool
 
 
 def pages(client: Client) -> Iterator[Page]:
     """Every page of `GET /fine_tuning/jobs`, whatever size the server gives them.
 
-    Raises ApiError for a loop or a list that would be partial, ListChangedError for one that has to be read again.
+    Raises ApiError for what is not a list of jobs, ListChangedError for a list that would be partial or has no end.
     """
     listing = _Listing(client.paging)
     while True:
         page_params, number = listing.params, listing.number
         page = listing.take(_get(client, page_params, number))
-        if page.is_last and listing.ends_with_nothing and not page.jobs:
-            _check_cursor(client, str(page_params["after"]), listing.previous_params)
+        if not page.jobs and listing.ends_with_nothing:
+            listing.check_end(_get(client, listing.previous_params, number - 1))
         if page.jobs:
             yield page
         if page.is_last:
             return
-
-
-def first_ids(client: Client) -> list[str]:
-    """The ids on the first page, as it is now."""
-    return _ids(entries(_get(client, _FIRST[client.paging], 1)))
 
 
 class _Listing:
@@ -61,7 +59,6 @@ class _Listing:
         self.params = self.previous_params = _FIRST[paging]
         self.number = 1
         self._paging = paging
-        self._first_id = ""
         self._seen: set[str] = set()
         self._totals: list[int] = []
         self._longest = 0
@@ -80,19 +77,24 @@ class _Listing:
         # The smallest total, because jobs may be created and removed while the pages are read.
         if is_last and self._totals and len(self._seen) < min(self._totals):
             given = f"counts {min(self._totals)} jobs, but gave {len(self._seen)}"
-            raise ApiError(f"{reply.label}: the server {given}. {_CURE}")
+            raise ListChangedError(f"{reply.label}: the server {given}. {_CURE}")
         if jobs and not is_last:
-            self._first_id = self._first_id or jobs[0]["id"]
             self._longest, self._has_more = max(self._longest, len(jobs)), has_more
             self.previous_params = self.params
             self.params = self.params | ({"page": self.number} if "page" in self.params else {"after": jobs[-1]["id"]})
             self.number += 1
-        return Page(reply.label, jobs, is_last)
+        return Page(reply.label, jobs, is_last, may_shift=self._paging == "page" and not self._totals)
 
     @property
     def ends_with_nothing(self) -> bool:
         """Whether only an empty page showed the end: a server may also give one for a cursor that it does not know."""
-        return "after" in self.params and self._has_more is None and not self._totals
+        return "after" in self.params and self._has_more is None
+
+    def check_end(self, reply: Reply) -> None:
+        """Raise ListChangedError if the last page, asked for again, no longer ends with the job that ended it."""
+        ids = _ids(entries(reply))
+        if ids[-1:] != [self.params["after"]] or not self._seen.issuperset(ids):
+            raise ListChangedError(f"{reply.label}: the job after which to go on has moved, or is gone.")
 
     @property
     def _is_complete(self) -> bool:
@@ -100,13 +102,13 @@ class _Listing:
 
     def _check(self, label: str, jobs: list[dict[str, Any]], has_more: bool | None, *, is_new: bool) -> None:
         if (has_more or self._has_more) and not is_new:
-            raise ApiError(f"{label}: has_more is true, but no job is new: the server repeats itself. {_CURE}")
+            message = f"{label}: has_more is true, but no job is new: the server repeats itself. {_CURE}"
+            raise ListChangedError(message) if jobs else ApiError(message)
         if has_more and self._paging == "none":
             raise ApiError(f'{label}: has_more is true, so one response does not hold all jobs. Remove "paging".')
-        if has_more is None and jobs and not is_new and not self._is_complete:
-            is_cursor = _ids(jobs) == [self.params.get("after")]
-            if jobs[0]["id"] == self._first_id if self._paging == "page" else not is_cursor:
-                raise ApiError(f"{label}: the server repeats jobs that it gave before. {_CURE}")
+        is_cursor = _ids(jobs) == [self.params.get("after")]
+        if has_more is None and jobs and not is_new and not is_cursor and not self._is_complete:
+            raise ListChangedError(f"{label}: the server repeats jobs that it gave before. {_CURE}")
         # What was on a page to come may have moved to one that was read.
         if self._paging == "page" and self._totals[-2:] != sorted(self._totals[-2:]):
             raise ListChangedError(f"{label}: jobs were removed while the numbered pages were read.")
@@ -119,18 +121,6 @@ def _get(client: Client, params: Params, number: int) -> Reply:
         if error.status == 404 and "after" in params:
             raise ListChangedError(f"{error} The job after which to go on is gone.", 404) from None
         raise
-
-
-def _check_cursor(client: Client, cursor: str, page_params: Params) -> None:
-    """Raise ListChangedError if the last job is gone, so that an empty page after it says nothing."""
-    try:
-        client.get(f"{PATH}/{quote(cursor, safe='')}")
-    except ApiError as error:
-        if not error.is_refusal:
-            raise
-        # Gone, or the server does not give single jobs: its page tells.
-        if _ids(entries(_get(client, page_params, 0)))[-1:] != [cursor]:
-            raise ListChangedError(f"{error} The job after which to go on is gone.", error.status) from None
 
 
 def _has_more(reply: Reply) -> bool | None:
