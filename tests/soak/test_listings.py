@@ -1,0 +1,64 @@
+"""Many listings of servers that order and page in every way, while their jobs change: each is the truth, or an error.
+
+For every eighth of the `--ticks` there is an account, listed 25 times.
+"""
+
+import random
+import re
+import time
+from collections import Counter
+
+import pytest
+from snapshot.api.client import Client
+from snapshot.credentials import Credentials
+from snapshot.deadline import Deadline
+from snapshot.errors import ApiError
+from snapshot.listing import list_jobs
+from snapshot.table import Line
+
+from tests.soak.moving import MovingAccount, Server
+
+RUNS = 25
+FULL_EVERY = 10
+_LABEL = re.compile(r"^GET \S+( page \d+)?( \(request id [^)]*\))?: ")
+
+_NUMBER = re.compile(r"\d{1,3}\b")
+
+
+def listed_for_long(seed: int, ends: Counter[str]) -> None:
+    """Run after run of one account; `ends` counts how they end."""
+    chance = random.Random(seed)
+    server = Server.drawn(chance)
+    previous: list[Line] | None = None
+    with server.api() as api:
+        account = MovingAccount(api, server, chance)
+        with Client(Credentials(api.key, api.base_url, paging=server.paging), Deadline.after(600)) as client:
+            for number in range(RUNS):
+                for _ in range(chance.choice((0, 0, 1, 3, 12))):
+                    account.step()
+                # Now and then it stands still, and so it does in the end: then a listing must not fail.
+                account.restless = 0 if number == RUNS - 1 or chance.random() < 0.3 else server.restless
+                account.begin_run()
+                where = f"seed {seed}, run {number}, {server}"
+                try:
+                    listing = list_jobs(client, previous or [], full=previous is None or number % FULL_EVERY == 0)
+                except ApiError as error:
+                    if not account.restless:
+                        pytest.fail(f"{where}: {error}")
+                    reason = _LABEL.sub("", str(error)).split(". ")[0]
+                    ends[f"failed: {_NUMBER.sub('n', reason)}"] += 1
+                    continue
+                problems = account.problems(previous, listing.lines, full=listing.full)
+                assert not problems, f"{where}: {problems}"
+                ends["full" if listing.full else "incremental"] += 1
+                previous = listing.lines
+
+
+def test_a_table_is_the_truth_or_an_error(figures: list[str], pytestconfig: pytest.Config) -> None:
+    accounts, seed = pytestconfig.getoption("ticks") // 8, pytestconfig.getoption("seed")
+    started = time.monotonic()
+    ends: Counter[str] = Counter()
+    for number in range(accounts):
+        listed_for_long(seed * 100_000 + number, ends)
+    figures.append(f"listings: {accounts} accounts from seed {seed} on, {time.monotonic() - started:.0f} s")
+    figures += [f"    {count} {end}" for end, count in sorted(ends.items())]
