@@ -3,9 +3,9 @@
 Pages are read from the newest on, until they end as the previous table has it; what lies below is carried over, and
 only its unfinished jobs are asked for. So the calls grow with what changed, not with all that ever was.
 
-A list of several pages can change while it is read. Newest first no job moves, and one reading is the truth. In another
-order a job may move from a page to come to one that was read, or take the place from which to go on with it: then the
-list is read until two readings in a row agree.
+A list of several pages can change while it is read. Newest first or oldest first no job moves, and one reading is the
+truth. In another order a job may move from a page to come to one that was read, or take the place from which to go on
+with it: then the list is read until two readings in a row agree.
 """
 
 import hashlib
@@ -76,17 +76,19 @@ def _read(client: Client, before: PreviousTable, *, full: bool) -> Read:
     listed: dict[str, Line] = {}
     odd_fields: Counter[tuple[str, ...]] = Counter()
     recent: deque[Job] = deque(maxlen=OVERLAP)
-    is_ordered, may_shift, pages_read = True, False, 0
+    is_newest_first, is_oldest_first, may_shift, pages_read = True, True, False, 0
     for page in _with_progress(pages.pages(client)):
         pages_read += 1
         parsed = [_parsed(payload, page.label, f"data[{index}]") for index, payload in enumerate(page.jobs)]
         odd_fields.update(tuple(odd) for _, odd in parsed if odd)
         new = [job for job, _ in parsed if job.id not in listed]
         listed.update((job.id, before.merged(job)) for job, _ in parsed)  # of a job listed twice the last one counts
-        is_ordered = is_ordered and _is_newest_first([*recent, *new])
+        times = [job.created_at for job in (*recent, *new)]
+        is_newest_first = is_newest_first and all(newer >= older for newer, older in pairwise(times))
+        is_oldest_first = is_oldest_first and all(older <= newer for older, newer in pairwise(times))
         may_shift = may_shift or page.may_shift
         recent.extend(new)
-        if full or page.is_last or not is_ordered or (may_shift and pages_read > 1):
+        if full or page.is_last or not is_newest_first or (may_shift and pages_read > 1):
             continue
         start = before.overlap_end(recent)
         unfinished = None if start is None else before.unfinished(start, listed)
@@ -99,13 +101,10 @@ def _read(client: Client, before: PreviousTable, *, full: bool) -> Read:
         below = [_parsed(payload, label) for label, payload in replies]
         odd_fields.update(tuple(odd) for _, odd in below if odd)
         return Read(before, listed, {job.id: before.merged(job) for job, _ in below}, start, odd_fields)
-    # In another order than newest first a job that changes may move, and so may one in a list that looks newest first.
-    is_sure = pages_read <= 1 or (is_ordered and not may_shift and not before.has_lost(listed))
+    # In another order a job that changes may move, and so may one in a list that only looks as if it had an order.
+    has_order = (is_newest_first or is_oldest_first) and not may_shift and not before.has_lost(listed)
+    is_sure = pages_read <= 1 or has_order
     return Read(before, listed, {}, None, odd_fields, is_sure)
-
-
-def _is_newest_first(jobs: Sequence[Job]) -> bool:
-    return all(newer.created_at >= older.created_at for newer, older in pairwise(jobs))
 
 
 def _with_progress(page_by_page: Iterator[Page]) -> Iterator[Page]:

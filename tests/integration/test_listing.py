@@ -1,5 +1,6 @@
 """From pages to the table, over real HTTP."""
 
+import itertools
 import logging
 import random
 import re
@@ -357,11 +358,21 @@ def test_a_cursor_that_moves_to_the_end_hides_no_jobs(api: SimulatedApi, client:
 
 
 def test_a_list_that_never_stands_still_is_an_error(api: SimulatedApi, client: Client) -> None:
-    api.jobs = numbered(30, 1)[::-1]
+    api.jobs = [*numbered(15, 1), *numbered(30, 16)]
     api.largest_page = 10
     api.before_page = lambda: setattr(api, "jobs", [*api.jobs, payload(100 + len(api.jobs))])
     with pytest.raises(ApiError, match="no two readings of it agree"):
         listed(client)
+
+
+def test_a_list_that_is_oldest_first_is_read_once(api: SimulatedApi, client: Client) -> None:
+    """Even while it grows: what is created is appended, and no job moves."""
+    api.jobs = numbered(30, 1)[::-1]
+    api.largest_page = 10
+    growing = iter((payload(101), payload(102)))
+    api.before_page = lambda: setattr(api, "jobs", [*api.jobs, *itertools.islice(growing, 1)])
+    assert [int(job.id[6:]) for job in listed(client)] == [102, 101, *range(30, 0, -1)]
+    assert calls(api, r"jobs\?") == 4
 
 
 # --- Few requests ---

@@ -29,7 +29,7 @@ class Adapter(requests.adapters.HTTPAdapter):
         pool: Any = super().get_connection_with_tls_context(*args, **options)
         with self._lock:
             if "ConnectionCls" not in vars(pool):
-                pool.ConnectionCls = self._reporting(pool.ConnectionCls)
+                pool.ConnectionCls = _reporting(pool.ConnectionCls, self._sockets, self._lock)
         return pool
 
     def cut(self) -> None:
@@ -40,17 +40,16 @@ class Adapter(requests.adapters.HTTPAdapter):
                     # Not SSLSocket's own, which takes the TLS state from under the thread that reads.
                     socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
-    def _reporting(self, base: Any) -> Any:
-        def report(connected: Any) -> None:
-            with self._lock:
-                self._sockets.add(connected)
 
-        class Connection(base):  # type: ignore[misc]
-            def connect(self) -> None:
-                super().connect()
-                report(getattr(self.sock, "socket", self.sock))  # the former of TLS within TLS, to a proxy
+def _reporting(base: Any, sockets: weakref.WeakSet[Any], lock: threading.Lock) -> Any:
+    # It does not know the adapter: urllib3 closes what is left in a pool once nobody knows the pool any more.
+    class Connection(base):  # type: ignore[misc]
+        def connect(self) -> None:
+            super().connect()
+            with lock:
+                sockets.add(getattr(self.sock, "socket", self.sock))  # the former of TLS within TLS, to a proxy
 
-        return Connection
+    return Connection
 
 
 class _Session(requests.Session):
