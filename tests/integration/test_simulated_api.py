@@ -1,5 +1,7 @@
 """The simulated API, seen by a client that is not ours."""
 
+from collections.abc import Iterator
+
 import openai
 import pytest
 from openai import OpenAI
@@ -8,8 +10,9 @@ from tests.sandbox.api import SimulatedApi
 
 
 @pytest.fixture
-def client(api: SimulatedApi) -> OpenAI:
-    return OpenAI(api_key=api.key, base_url=api.base_url, max_retries=0, _strict_response_validation=True)
+def client(api: SimulatedApi) -> Iterator[OpenAI]:
+    with OpenAI(api_key=api.key, base_url=api.base_url, max_retries=0, _strict_response_validation=True) as client:
+        yield client
 
 
 def test_the_official_client_lists_everything(api: SimulatedApi, client: OpenAI) -> None:
