@@ -36,7 +36,7 @@ class Summary(TypedDict):
     source: str
     snapshot_time: str
     job_count: int
-    jobs_by_status: dict[str, int]  # every known status, and `other`
+    jobs_by_status: dict[str, int]  # of the statuses that have jobs, or had some in the previous table; and `other`
     changes: dict[str, int]  # the change metrics: name to count
     bucket: str
     key: str  # of the dated snapshot
@@ -58,6 +58,7 @@ def lambda_handler(event: Any, context: LambdaContext) -> Summary | SkippedSumma
     """Take one snapshot; the event is that of `Run.parse`. Raises SnapshotError, which says what was written."""
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000)
     written: list[str] = []
+    run = None
     try:
         settings = Settings.from_environment()
         run = Run.parse(event)
@@ -67,6 +68,7 @@ def lambda_handler(event: Any, context: LambdaContext) -> Summary | SkippedSumma
             function_arn = ":".join(context.invoked_function_arn.split(":")[:7])
             summary = _take_snapshot(settings, run, deadline, function_arn, written)
     except SnapshotError as error:
+        error.source = run.source if run else error.source
         error.consequence = _consequence(written)
         logger.error(str(error))  # without a traceback, in which the sentence would be lost
         raise

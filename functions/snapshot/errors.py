@@ -16,12 +16,16 @@ TRANSIENT_REFUSALS = {408, 409, 425, 429}  # of an API: the same request may go 
 
 
 class SnapshotError(Exception):
-    """A run that cannot succeed as it stands. `consequence` is set by the handler, which knows what was written."""
+    """A run that cannot succeed as it stands.
 
+    The handler sets what it alone knows: the `source`, for the command that a message names, and the `consequence`.
+    """
+
+    source = "…"
     consequence = ""
 
     def __str__(self) -> str:
-        message = super().__str__()
+        message = super().__str__().replace("SOURCE=…", f"SOURCE={self.source}")
         if not self.consequence:
             return message
         return f"{message}{'' if message.endswith(('.', '?', '…')) else '.'} {self.consequence}"

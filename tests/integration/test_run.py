@@ -258,8 +258,9 @@ def test_a_bad_event(event: dict[str, Any], message: str, deployment: Deployment
 
 
 def test_no_secret(deployment: Deployment) -> None:
-    name = f"{deployment.prefix}default"
-    assert_fails(deployment, SecretError, f"secret {name} does not exist or has no value.*make secret")
+    name = f"{deployment.prefix}team-b"
+    message = f"secret {name} does not exist or has no value.*make secret SOURCE=team-b`"
+    assert_fails(deployment, SecretError, message, source="team-b")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,10 @@ from snapshot.models import Models, shutdown_date
 
 _EVENTS_SECONDS = 60  # for all events together: they refine one column, and are not worth the whole invocation
 _NO_ENDPOINT = (404, 405)
+# Of the objects in a list of models: the list itself, an error, and Azure's `deprecation`. All others are one and the
+# same, because millions of them would fit into a response.
+_KEPT = {"data", "error", "inference"}
+_ODD: dict[str, Any] = {}
 
 
 def retrieve(client: Client, job_ids: Sequence[str]) -> list[tuple[str, dict[str, Any]]] | None:
@@ -67,7 +71,7 @@ def models(client: Client) -> Models:
         # While the response is parsed: the list has every model ever made, and is not to be held as objects.
         model = entry.get("id")
         if not isinstance(model, str):
-            return entry
+            return entry if entry.keys() & _KEPT else _ODD
         try:
             date = shutdown_date(entry)
         except ValueError:

@@ -119,7 +119,7 @@ def _get(client: Client, params: Params, number: int) -> Reply:
         return client.get(PATH, params, page=f" page {number}")
     except ApiError as error:
         if error.status == 404 and "after" in params:
-            raise ListChangedError(f"{error} The job after which to go on is gone.", 404) from None
+            raise ListChangedError(str(error), 404) from None
         raise
 
 
