@@ -4,14 +4,17 @@ import json
 from typing import Any
 
 from ministack.services import athena, s3, sns
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import language_extensions, provisioners
 
 
 def close_gaps() -> None:
-    """Buckets and topics are encrypted as their stack says, and it may have named queries."""
+    """Buckets and topics are as their stack says, it may have named queries, and its conditions know types."""
     provisioners._S3_BUCKET_CONFIGURATIONS += (
         ("BucketEncryption", _encryption_xml, s3._put_bucket_encryption, s3._delete_bucket_encryption),
+        ("LifecycleConfiguration", _lifecycle_xml, s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle),
     )
+    apply = language_extensions.apply
+    language_extensions.apply = lambda template, parameters: apply(_with_typed_equals(template), parameters)
     provisioners._RESOURCE_HANDLERS["AWS::SNS::Topic"]["create"] = _create_topic
     provisioners._RESOURCE_HANDLERS["AWS::Athena::NamedQuery"] = {
         "create": _create_named_query,
@@ -28,6 +31,44 @@ def _encryption_xml(encryption: dict[str, Any]) -> bytes:
         f"<BucketKeyEnabled>{str(rule.get('BucketKeyEnabled', False)).lower()}</BucketKeyEnabled>"
         "</Rule></ServerSideEncryptionConfiguration>"
     ).encode()
+
+
+def _lifecycle_xml(lifecycle: dict[str, Any]) -> bytes:
+    return f"<LifecycleConfiguration>{''.join(map(_rule_xml, lifecycle['Rules']))}</LifecycleConfiguration>".encode()
+
+
+def _rule_xml(rule: dict[str, Any]) -> str:
+    xml = f"<ID>{rule['Id']}</ID><Status>{rule['Status']}</Status>"
+    xml += f"<Filter><Prefix>{rule.get('Prefix', '')}</Prefix></Filter>"
+    if "ExpirationInDays" in rule:
+        if int(rule["ExpirationInDays"]) < 1:  # as S3 says it
+            raise ValueError("InvalidArgument: 'Days' for Expiration action must be a positive integer")
+        xml += f"<Expiration><Days>{rule['ExpirationInDays']}</Days></Expiration>"
+    for name in ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"):
+        parts = "".join(f"<{key}>{value}</{key}>" for key, value in rule.get(name, {}).items())
+        xml += f"<{name}>{parts}</{name}>" if parts else ""
+    return f"<Rule>{xml}</Rule>"
+
+
+def _with_typed_equals(template: dict[str, Any]) -> dict[str, Any]:
+    """A template in which a number never equals a text, as with AWS's language extensions; MiniStack compares texts.
+
+    A parameter is a text, of the type Number too: cloudformation-languages/cfn-language-discussion, issue 153.
+    """
+
+    def typed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [typed(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: [f"the number {arg}" if isinstance(arg, int | float) else typed(arg) for arg in inner]
+            if name == "Fn::Equals"
+            else typed(inner)
+            for name, inner in value.items()
+        }
+
+    return template | {"Conditions": typed(template.get("Conditions", {}))}
 
 
 def _create_topic(logical_id: str, properties: dict[str, Any], stack: str) -> Any:

@@ -1,0 +1,73 @@
+"""The first deployment: what AWS refuses is refused here, and the bucket outlives the stack."""
+
+import subprocess
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.sandbox.aws import ROOT, EmbeddedAws
+from tests.sandbox.stack import BUILT_TEMPLATE, SAM, Stack, sam_environment
+
+CONDITION = """SnapshotsExpire:
+    Fn::Not:
+    - Fn::Equals:
+      - Ref: SnapshotRetentionDays
+      - '0'"""
+
+
+def lifecycle(stack: Stack) -> dict[str, dict[str, object]]:
+    """The rules of the stack's bucket, by their names."""
+    found = stack.aws.client("s3").get_bucket_lifecycle_configuration(Bucket=stack.outputs["SnapshotBucket"])
+    return {rule["ID"]: rule for rule in found["Rules"]}
+
+
+def test_a_number_compared_with_a_parameter_fails_the_first_deployment(aws: EmbeddedAws) -> None:
+    """With 0 for «forever» the bucket would get an expiry of no days, which S3 refuses."""
+    text = BUILT_TEMPLATE.read_text()
+    assert CONDITION in text
+    broken = BUILT_TEMPLATE.with_name("broken.yaml")
+    broken.write_text(text.replace(CONDITION, CONDITION.replace("'0'", "0")))
+    try:
+        done = subprocess.run(
+            [
+                SAM,
+                "deploy",
+                "--template-file",
+                broken,
+                "--config-file",
+                ROOT / "samconfig.toml",
+                "--stack-name",
+                "broken",
+                "--no-confirm-changeset",
+            ],
+            cwd=ROOT,
+            env=sam_environment(aws),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        broken.unlink()
+    assert done.returncode != 0
+    events = aws.client("cloudformation").describe_stack_events(StackName="broken")["StackEvents"]
+    reasons = [event.get("ResourceStatusReason", "") for event in events]
+    assert any("must be a positive integer" in reason for reason in reasons), reasons
+
+
+def buckets(aws: EmbeddedAws) -> list[str]:
+    return [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
+
+
+@pytest.mark.parametrize("days", ["0", "30"])
+def test_dated_snapshots_expire_only_if_asked_for(days: str, aws: EmbeddedAws) -> None:
+    stack = Stack(aws, f"keeps{days}", {"ScheduleState": "DISABLED", "SnapshotRetentionDays": days})
+    rules = lifecycle(stack)
+    assert rules["old-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+    assert ("dated-snapshots" in rules) == (days != "0")
+    if days != "0":
+        rule = rules["dated-snapshots"]
+        assert (rule["Expiration"], rule["Filter"]) == ({"Days": int(days)}, {"Prefix": "snapshots/"})
+    aws.client("cloudformation").delete_stack(StackName=stack.name)
+    with pytest.raises(ClientError, match="does not exist"):
+        aws.client("cloudformation").describe_stacks(StackName=stack.name)
+    assert stack.outputs["SnapshotBucket"] in buckets(aws)
