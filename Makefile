@@ -86,7 +86,7 @@ build: $(BUILT) ## Build the function for deployment
 .PHONY: secret
 secret: $(READY) ## Put the API key of SOURCE, from standard input, into a secret
 	@unset value; \
-	value=$$(PYTHONPATH=$(CURDIR)/functions $(TOOLS)/python -m check_secret '$(SECRET_PREFIX)$(SOURCE)') || exit; \
+	value=$$(PYTHONPATH=$(CURDIR)/functions $(TOOLS)/python -m check_secret '$(SECRET_PREFIX)' '$(SOURCE)') || exit; \
 	secrets="$(TOOLS)/aws secretsmanager --output text --query Name"; \
 	if $$secrets describe-secret --secret-id '$(SECRET_PREFIX)$(SOURCE)' > /dev/null 2>&1; then \
 		printf %s "$$value" | $$secrets put-secret-value --secret-id '$(SECRET_PREFIX)$(SOURCE)' --secret-string file:///dev/stdin; \

@@ -7,13 +7,15 @@ import getpass
 import sys
 
 from snapshot.credentials import parse
-from snapshot.errors import SecretError
-from snapshot.settings import DEFAULT_BASE_URL
+from snapshot.errors import SecretError, SnapshotError
+from snapshot.settings import DEFAULT_BASE_URL, Run
 
 
-def main(name: str) -> None:
-    """Print the value of the secret `name`, without white space around, or exit with what is wrong with it."""
+def main(prefix: str, source: str) -> None:
+    """Print the value of a source's secret, without white space around, or exit with what is wrong with it."""
+    name = prefix + source
     try:
+        Run.parse({"source": source})
         if sys.stdin.isatty():
             value = getpass.getpass(f"API key for the secret {name} (it is not echoed): ")
         else:
@@ -22,8 +24,9 @@ def main(name: str) -> None:
             raise SecretError("No key was given.")
         parse(name, value, DEFAULT_BASE_URL)
     except UnicodeError:
-        sys.exit("The value is not UTF-8: save it as UTF-8, without a byte order mark.")
-    except SecretError as error:
+        sys.exit("The value is not UTF-8: save it as UTF-8, without a byte order mark. Nothing was stored.")
+    except SnapshotError as error:
+        error.source = source
         sys.exit(f"{error} Nothing was stored.")
     except (KeyboardInterrupt, EOFError):
         sys.exit("\nNothing was stored.")
@@ -31,4 +34,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -95,6 +95,8 @@ def base_url_problem(base_url: str) -> str | None:
         return f"is not a URL: it must look like {DEFAULT_BASE_URL}."
     if url.username is not None or url.query or url.fragment:
         return f"must have no user, query or fragment: it must look like {DEFAULT_BASE_URL}."
+    if url.path.rstrip("/").endswith(("/fine_tuning", "/fine_tuning/jobs", "/models")):
+        return f"must end where the paths of the API begin, before /fine_tuning: like {DEFAULT_BASE_URL}."
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
         return (
             "must begin with https:// (plain http is accepted for loopback addresses only), or the key could be read."

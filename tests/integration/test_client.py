@@ -436,6 +436,24 @@ def test_a_client_knows_the_paging(paging: str, api: SimulatedApi) -> None:
             client.paging = "none"  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        (
+            "no-such-host.invalid",
+            r"the host no-such-host\.invalid was not found \(check the base_url\)\. Given up",
+        ),
+        ("127.0.0.1:9", r"the host 127\.0\.0\.1 refused the connection at port 9 "),
+    ],
+)
+def test_an_unreachable_host_is_named(host: str, message: str) -> None:
+    with (
+        Client(Credentials("sk-12345678", f"https://{host}/v1"), Deadline.after(20)) as client,
+        pytest.raises(ApiError, match=message),
+    ):
+        client.get(JOBS, attempts=1)
+
+
 def test_no_query_is_in_a_connection_s_error(api: SimulatedApi) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

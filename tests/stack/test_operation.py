@@ -141,6 +141,10 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
 }
 
 
+def test_a_name_that_no_run_would_take_is_refused(operator: Operator) -> None:
+    assert "source 'a.b' is not valid" in operator.make("secret", "SOURCE=a.b", PREFIX, given=KEY, status=2)
+
+
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_a_run_would_refuse_is_not_stored(kind: str, operator: Operator, secrets: Any) -> None:
     value, message = REFUSED[kind]

@@ -8,7 +8,7 @@ import pytest
 from tests.sandbox.aws import ROOT
 
 HTTP, AWS = {"requests"}, {"boto3", "botocore"}
-PURE = "job table models previous changes counts credentials secret_text"
+PURE = "job fields statuses table models previous changes counts credentials secret_text settings deadline errors"
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,8 @@ def test_base_urls(url: str) -> None:
         ("https://user:secret@host/v1", "no user"),
         ("https://host/v1?key=secret", "no user, query"),
         ("https://host/v1#secret", "no user, query or fragment"),
+        ("https://host/v1/fine_tuning/jobs", "before /fine_tuning"),
+        ("https://host/v1/fine_tuning/", "before /fine_tuning"),
     ],
 )
 def test_bad_base_urls_are_not_shown(url: str, problem: str) -> None:

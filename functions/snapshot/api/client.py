@@ -146,5 +146,6 @@ def _sentence(reason: Exception) -> str:
 
 
 def _shown(error: Exception, secrets: Sequence[str]) -> str:
-    """An error of requests or urllib3, which hold the address; its query may hold secrets of any length."""
-    return f"{type(error).__name__}: {redacted(_QUERY.sub('', str(error)), secrets)}"
+    """An error of requests or urllib3, in their own words, which hold the address; its query may hold secrets."""
+    cause = connections.cause(error)
+    return f"{type(error).__name__}: {redacted(_QUERY.sub('', cause), secrets)}"

@@ -1,5 +1,6 @@
 """A session of HTTP whose connections can be cut while they are in use."""
 
+import errno
 import logging
 import socket
 import threading
@@ -8,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import requests
+import urllib3
 
 from snapshot import __version__
 from snapshot.credentials import Credentials
@@ -50,6 +52,21 @@ def _reporting(base: Any, sockets: weakref.WeakSet[Any], lock: threading.Lock) -
                 sockets.add(getattr(self.sock, "socket", self.sock))  # the former of TLS within TLS, to a proxy
 
     return Connection
+
+
+def cause(error: Exception) -> str:
+    """Why there was no connection, in a few words; else what the error says."""
+    wrapped = error.args[0] if error.args else None
+    reason = getattr(wrapped, "reason", None)
+    if isinstance(reason, urllib3.exceptions.NameResolutionError):
+        return f"the host {reason.conn.host} was not found (check the base_url)"
+    if isinstance(reason, urllib3.exceptions.NewConnectionError):
+        number = getattr(reason.__cause__, "errno", None)
+        why = "refused the connection" if number == errno.ECONNREFUSED else "cannot be reached"
+        return f"the host {reason.conn.host} {why} at port {reason.conn.port} (check the base_url)"
+    if isinstance(reason, urllib3.exceptions.ConnectTimeoutError):
+        return f"no connection to the host within the time for it ({reason})"
+    return str(error)
 
 
 class _Session(requests.Session):
