@@ -87,7 +87,8 @@ def _only_in(lines: Sequence[Line], others: Sequence[Line]) -> dict[str, Line]:
 
 
 def _status(line: Line) -> str:
-    return meaning(table.status(line))
+    meant = meaning(table.status(line))
+    return "other" if meant == REMOVED else meant  # of a job that is there; the word is taken
 
 
 def _shutdowns(before: Mapping[str, Line], now: Mapping[str, Line]) -> list[ShutdownChange]:

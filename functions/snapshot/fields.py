@@ -12,6 +12,7 @@ _MILLISECONDS = 1e11  # as seconds that would be the year 5138
 # White space, controls, and what turns the direction of writing around: https://www.unicode.org/reports/tr9/
 _GAPS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
+_DAY = re.compile(r"(19|20)[0-9]{6}")  # as seconds that would be in the year 1970
 _WHOLE = re.compile(r"([0-9]{1,40})(\.0*)?")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
@@ -54,7 +55,7 @@ def seconds(value: Any) -> float | None:
     """A time as `time` takes it as Unix time in seconds, negative before 1970."""
     if isinstance(value, str):
         digits = value.strip()
-        if not _NUMBER.fullmatch(digits):
+        if _DAY.fullmatch(digits) or not _NUMBER.fullmatch(digits):
             return _iso_seconds(digits)
         value = float(digits)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LAST_TIMESTAMP * 1000:
@@ -138,6 +139,8 @@ def _one_error(value: Any) -> str | None:
     if not isinstance(value, dict):
         return "" if value is None or value is False else text(value)
     parts = [scalar(part) or compact(part) for part in (value.get("code"), value.get("message")) if part]
+    if not parts and any(value.values()):
+        return compact(value)
     return None if None in parts else ": ".join(filter(None, parts))
 
 

@@ -52,7 +52,8 @@ def _lines(client: Client, previous: Sequence[Line], *, full: bool) -> tuple[lis
         table.newest_first(lines)
     else:
         carried = previous[jobs.start :]
-        lines += [jobs.retrieved.get(table.job_id(line), line) for line in carried] if jobs.retrieved else carried
+        changed = {job_id: line for job_id, line in jobs.retrieved.items() if line != jobs.before.known(job_id)}
+        lines += [changed.get(table.job_id(line), line) for line in carried] if changed else carried
     return lines, jobs.start is None
 
 

@@ -52,14 +52,17 @@ def shutdown_date(entry: Mapping[str, Any]) -> str | None:
     OpenAI has `shutdown_date`, Azure `deprecation.inference` in Unix time, Mistral `deprecation` as a date-time. Raises
     ValueError for what is none of these.
     """
-    deprecation = entry.get("deprecation")
-    told = [entry.get("shutdown_date"), deprecation.get("inference") if isinstance(deprecation, dict) else deprecation]
-    for value in filter(None, told):
+    told = {name: entry[name] for name in ("shutdown_date", "deprecation") if name in entry}
+    if isinstance(deprecation := told.get("deprecation"), dict):
+        del told["deprecation"]
+        if "inference" in deprecation:
+            told["inference"] = deprecation["inference"]
+    for value in filter(None, told.values()):
         if (day := fields.day(value)) is None:
             raise ValueError("not a date")
         if day:
             return day
-    return "" if entry.keys() & {"shutdown_date", "deprecation"} else None
+    return "" if told else None
 
 
 def _base(model: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Container, Sequence
 from datetime import datetime
+from functools import cached_property
 
 from snapshot import table
 from snapshot.job import Job
@@ -32,6 +33,10 @@ class PreviousTable:
             self._by_id[table.job_id(line)] = line
             self._indexed += 1
         return self._by_id.get(job.id)
+
+    def known(self, job_id: str) -> Line | None:
+        """The line of a job that was found before."""
+        return self._by_id.get(job_id)
 
     def merged(self, job: Job) -> Line:
         """The line of a job as the API gives it now, with what only this table knows."""
@@ -66,26 +71,27 @@ class PreviousTable:
         ]
         return end if same and end < len(self.lines) else None
 
-    def unfinished(self, start: int, read: Container[str]) -> list[str] | None:
-        """Ids of the jobs from a position on that may still change; None if those `read` are not just those above it.
+    def unfinished(self, start: int, read: Container[str], most: int) -> list[str] | None:
+        """Ids of the jobs from a position on that may still change; None if they are more than `most`.
 
-        One that was not read is gone or has moved, and one that was read may have left its place to others.
+        None, too, if those `read` are not just those above it: one that was not read is gone or has moved, and one that
+        was read may have left its place to others.
         """
         while self._read_to < start and table.job_id(self.lines[self._read_to]) in read:
             self._read_to += 1
-        if self._read_to < start:
+        found = self._unfinished[bisect_left(self._unfinished, start) :]
+        if self._read_to < start or len(found) > most or any(table.job_id(line) in read for line in self.lines[start:]):
             return None
-        found = []
-        for line in self.lines[start:]:
-            if table.job_id(line) in read:
-                return None
-            if not table.is_terminal(line):
-                found.append(table.job_id(line))
-        return found
+        return [table.job_id(self.lines[position]) for position in found]
 
     def has_lost(self, read: Container[str]) -> bool:
         """Whether an unfinished job is not among those `read`: it is gone, or it changed and has moved out of sight."""
-        return any(not table.is_terminal(line) and table.job_id(line) not in read for line in self.lines)
+        return any(table.job_id(self.lines[position]) not in read for position in self._unfinished)
+
+    @cached_property
+    def _unfinished(self) -> list[int]:
+        """The positions of the jobs that may still change."""
+        return [position for position, line in enumerate(self.lines) if not table.is_terminal(line)]
 
 
 def _seconds(created_at: str) -> float:

@@ -91,14 +91,17 @@ def _read(client: Client, before: PreviousTable, *, full: bool) -> Read:
         if full or page.is_last or not is_newest_first or (may_shift and pages_read > 1):
             continue
         start = before.overlap_end(recent)
-        unfinished = None if start is None else before.unfinished(start, listed)
-        if unfinished is None or len(unfinished) > MAX_RETRIEVED:
+        unfinished = None if start is None else before.unfinished(start, listed, MAX_RETRIEVED)
+        if unfinished is None:
             continue
         replies = fine_tuning.retrieve(client, unfinished)
-        if replies is None:  # a job is gone; where one is, others may be
+        try:
+            below = [_parsed(payload, label) for label, payload in replies or ()]
+        except ApiError:
+            replies = None
+        if replies is None:  # a job is gone, where others may be; or it cannot be had by itself
             full = True
             continue
-        below = [_parsed(payload, label) for label, payload in replies]
         odd_fields.update(tuple(odd) for _, odd in below if odd)
         return Read(before, listed, {job.id: before.merged(job) for job, _ in below}, start, odd_fields)
     # In another order a job that changes may move, and so may one in a list that only looks as if it had an order.

@@ -59,13 +59,13 @@ def status(line: Line) -> str:
 def is_terminal(line: Line) -> bool:
     """Whether the job has ended; with an unknown status it has if it says when."""
     meant = meaning(status(line))
-    return meant in TERMINAL if meant in KNOWN_STATUSES else bool(field(line, FINISHED_AT))
+    return meant in TERMINAL or (meant not in KNOWN_STATUSES and bool(field(line, FINISHED_AT)))
 
 
 def is_active(line: Line) -> bool:
     """Whether the job is waiting or running; with an unknown status it is if it does not say when it ended."""
     meant = meaning(status(line))
-    return meant in ACTIVE if meant in KNOWN_STATUSES else not field(line, FINISHED_AT)
+    return meant in ACTIVE or (meant not in KNOWN_STATUSES and not field(line, FINISHED_AT))
 
 
 def created_at(line: Line) -> str:

@@ -1,5 +1,7 @@
 """Requests that go wrong, over real HTTP."""
 
+import base64
+import json
 import re
 import socket
 import threading
@@ -9,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
@@ -498,3 +501,30 @@ def test_no_thread_that_waits_for_its_next_attempt_outlives_the_client(api: Simu
         assert len({*threading.enumerate()} - before) == 2
     assert left_after(1, before) == set()
     assert len(api.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda body, key: body.replace(key, key.replace("+", r"\u002B")).encode(),
+        lambda body, _key: body.encode("utf-16"),
+        lambda body, key: body.replace(key, quote(key, safe="")).encode(),
+        lambda body, key: body.replace(key, base64.b64encode(key.encode()).decode()).encode(),
+    ],
+    ids=["escaped", "UTF-16", "URL", "base64"],
+)
+def test_a_key_is_found_in_a_response_however_it_is_written(
+    written: Callable[[str, str], bytes], api: SimulatedApi
+) -> None:
+    api.key = "sig/ab+cd/EF0123456789=="
+    body = written(json.dumps({"id": "a", "echo": f"of {api.key}"}), api.key)
+    api.faults = [Fault(JOBS, api_faults.body(body))]
+    with Client(Credentials(api.key, api.base_url), Deadline.after(60)) as client:
+        assert client.get(JOBS).body == {"id": "a", "echo": "of [redacted]"}
+
+
+def test_a_code_of_any_length_is_advised_on_soon(api: SimulatedApi, client: Client) -> None:
+    """A slow pattern would hold a run past its end, where not even the signal's time limit reaches it."""
+    api.faults = [Fault(JOBS, api_faults.status(400, "No.", "mismatch" * 50_000))]
+    with pytest.raises(ApiError, match="status 400"):
+        client.get(JOBS)

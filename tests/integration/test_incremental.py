@@ -8,7 +8,7 @@ from snapshot import changes, table
 from snapshot.api.client import Client
 from snapshot.credentials import Credentials
 from snapshot.deadline import Deadline
-from snapshot.errors import ApiError
+from snapshot.errors import OutOfTimeError
 from snapshot.listing import Listing, list_jobs
 from snapshot.reading import MAX_RETRIEVED
 from snapshot.statuses import TERMINAL
@@ -253,20 +253,35 @@ def test_a_new_announcement_reaches_carried_rows(api: SimulatedApi, client: Clie
     assert {job.shutdown_date for job in jobs if job.model in changed and job.fine_tuned_model} == {"2031-01-01"}
 
 
-def test_a_job_that_cannot_be_retrieved_fails_the_run(api: SimulatedApi, client: Client) -> None:
+def test_a_job_that_cannot_be_had_by_itself_leads_to_a_full_listing(api: SimulatedApi, client: Client) -> None:
+    """The list is the truth about it, too."""
     jobs = [payload(number) for number in range(200, 0, -1)]
     jobs[150] = jobs[150] | {"status": "running"}
     api.jobs = jobs
     before = list_jobs(client, [], full=True).lines
     wrong = [
-        (api_faults.status(429, "Slow down.", Retry_After="3600"), "status 429: Slow down"),
-        (api_faults.body(payload(5)), "the response is another job"),
-        (api_faults.body(jobs[150] | {"status": None}), r"\.status must be"),
+        api_faults.status(501),
+        api_faults.status(301, Location="/elsewhere"),
+        api_faults.body(payload(5)),
+        api_faults.body({"data": jobs[150]}),
+        api_faults.body(b"[]"),
+        api_faults.body(jobs[150] | {"status": None}),
+        api_faults.body(jobs[150] | {"created_at": "soon"}),
     ]
-    for answer, message in wrong:
+    for answer in wrong:
         api.faults = [Fault(jobs[150]["id"], answer)]
-        with pytest.raises(ApiError, match=rf"GET /fine_tuning/jobs/{jobs[150]['id']}.*{message}"):
-            list_jobs(client, before, full=False)
+        listing = list_jobs(client, before, full=False)
+        assert (listing.lines, listing.full) == (before, True)
+
+
+def test_a_job_that_takes_too_long_fails_the_run(api: SimulatedApi, client: Client) -> None:
+    jobs = [payload(number) for number in range(200, 0, -1)]
+    jobs[150] = jobs[150] | {"status": "running"}
+    api.jobs = jobs
+    before = list_jobs(client, [], full=True).lines
+    api.faults = [Fault(jobs[150]["id"], api_faults.status(429, "Slow down.", Retry_After="3600"))]
+    with pytest.raises(OutOfTimeError, match=rf"GET /fine_tuning/jobs/{jobs[150]['id']}.*status 429: Slow down"):
+        list_jobs(client, before, full=False)
 
 
 # --- In the whole run ---

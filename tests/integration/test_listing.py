@@ -1,6 +1,7 @@
 """From pages to the table, over real HTTP."""
 
 import itertools
+import json
 import logging
 import random
 import re
@@ -373,6 +374,37 @@ def test_a_list_that_is_oldest_first_is_read_once(api: SimulatedApi, client: Cli
     api.before_page = lambda: setattr(api, "jobs", [*api.jobs, *itertools.islice(growing, 1)])
     assert [int(job.id[6:]) for job in listed(client)] == [102, 101, *range(30, 0, -1)]
     assert calls(api, r"jobs\?") == 4
+
+
+@pytest.mark.parametrize("total", ["250", 250.0, 250])
+@pytest.mark.parametrize("more", [{"has_more": False}, {}])
+def test_a_total_of_any_form_that_is_not_reached_is_an_error(
+    total: Any, more: dict[str, Any], api: SimulatedApi, client: Client
+) -> None:
+    page = {"data": numbered(100, 1), "total": total} | more
+    api.faults = [Fault(JOBS, api_faults.body(page), times=99)]
+    with pytest.raises(ApiError, match=r'"paging": "page" if'):
+        listed(client)
+
+
+def test_a_list_that_is_null_is_empty(api: SimulatedApi, client: Client) -> None:
+    api.faults = [Fault(JOBS, api_faults.body({"object": "list", "data": None, "has_more": False}))]
+    assert listed(client) == []
+
+
+@pytest.mark.parametrize("data", [{"data": []}, {"data": None}, {}])
+def test_an_error_beside_an_empty_list_is_an_error(data: dict[str, Any], api: SimulatedApi, client: Client) -> None:
+    """Or all jobs would be told as removed."""
+    body = data | {"has_more": False, "error": {"code": "upstream_timeout", "message": "Try later."}}
+    api.faults = [Fault(JOBS, api_faults.body(body))]
+    with pytest.raises(ApiError, match=r"in spite of status 200: upstream_timeout: Try later"):
+        listed(client)
+
+
+def test_a_number_of_thousands_of_digits_hides_no_other_job(api: SimulatedApi, client: Client) -> None:
+    body = json.dumps({"data": [payload(2, seed=123456789), payload(1)], "has_more": False})
+    api.faults = [Fault(JOBS, api_faults.body(body.replace("123456789", "9" * 5000)))]
+    assert [int(job.id[6:]) for job in listed(client)] == [2, 1]
 
 
 # --- Few requests ---

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -44,7 +45,8 @@ def main() -> int:
                 summary = stack.invoke(source="default")
         except InvocationError as error:
             console.print("[red]The run failed.[/]", escape(str(error)), soft_wrap=True)
-            console.print("Here the key is that of OPENAI_API_KEY.")
+            if re.search("status 40[13]", str(error)):
+                console.print("Here the key is that of OPENAI_API_KEY: set it to one that may list the jobs.")
             return 1
         _show(stack, summary)
         if api:

@@ -39,6 +39,12 @@ def test_jobs_that_came_changed_and_went_newest_first() -> None:
     }
 
 
+def test_a_status_of_the_api_that_is_called_removed_is_no_removal() -> None:
+    changes = diff(lines(payload(1, status="running")), lines(payload(1, status="Removed")))
+    assert [(change.status, change.previous_status) for change in changes.jobs] == [("other", "running")]
+    assert changes.counts()["JobsRemoved"] == 0
+
+
 def test_another_time_or_column_is_no_change_of_a_job() -> None:
     previous = lines(payload(1, status="running", updated_at=1_760_000_100))
     now = lines(payload(1, status="running", updated_at=1_760_000_200, method={"type": "dpo"}))

@@ -216,6 +216,19 @@ def test_values_of_headers_and_query_are_secrets_but_a_version_is_not() -> None:
     assert secrets == [KEY, "secret-1", "Bearer secret-2", "secret-2"]
 
 
+def test_only_what_looks_like_a_secret_is_kept_out_of_jobs() -> None:
+    """Words of the server's, such as a column or a region, stand in ids and fields."""
+    query = {
+        "order_by": "created_at",
+        "include": "fine_tuned_model",
+        "vertex_location": "us-central1",
+        "m": "gpt-4o-2024",
+    }
+    headers = {"api-key": "secret-1", "X-Up": "ApiKey abcdef0123", "X-Id": "0123456789abcdef0123456789abcdef"}
+    credentials = Credentials(KEY, URL, default_headers=headers, default_query=query)
+    assert credentials.data_secrets == [KEY, "secret-1", "ApiKey abcdef0123", headers["X-Id"], "abcdef0123"]
+
+
 def test_the_fingerprint_of_an_existing_secret_stays() -> None:
     # As written into the metadata of existing snapshots: another one would make every source start afresh.
     assert Credentials("sk-a", URL).fingerprint == "563d269e9d8f"

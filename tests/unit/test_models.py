@@ -25,13 +25,15 @@ TUNED = f"ft:{BASE}:acme::x"
         ({"deprecation": "2027-01-14T00:00:00Z"}, "2027-01-14"),
         ({"deprecation": None}, ""),
         ({"shutdown_date": None, "deprecation": {"inference": 1_800_000_000}}, "2027-01-15"),
+        ({"shutdown_date": "20270114"}, "2027-01-14"),
+        ({"deprecation": {"fine_tune": 1_800_000_000}}, None),
     ],
 )
 def test_shutdown_date(entry: dict[str, Any], expected: str | None) -> None:
     assert shutdown_date(entry) == expected
 
 
-@pytest.mark.parametrize("entry", [{"shutdown_date": "soon"}, {"shutdown_date": [1]}, {"deprecation": True}])
+@pytest.mark.parametrize("entry", [{"shutdown_date": "soon"}, {"shutdown_date": {"d": 1}}, {"deprecation": True}])
 def test_what_is_no_date_is_refused(entry: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not a date"):
         shutdown_date(entry)

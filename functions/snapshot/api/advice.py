@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from snapshot.api.redaction import redacted
 
-_LOOKED_AT = 1 << 16  # bytes of a body, for a title or a message
+_LOOKED_AT = 1 << 16  # bytes of a body, for a message
+_HEAD = 1 << 12  # bytes of it, for a title
 _HTML = re.compile(rb"<!doctype html|<html[\s>]", re.IGNORECASE)
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _TITLE = re.compile(rb"<title(?:\s[^>]*)?>(.*?)</title\s*>", re.IGNORECASE | re.DOTALL)
@@ -42,7 +43,7 @@ _RULES = [
             "another AWS region, or put the address of a gateway into the secret's base_url."
         ),
         # https://github.com/openai/codex/issues/1000
-        r"(mismatch\w*|invalid|incorrect|wrong|unknown|no such)[ _](organization|project)\b"
+        r"(mismatch\w{0,20}|invalid|incorrect|wrong|unknown|no such)[ _](organization|project)\b"
         r"|(organization|project)[ _](mismatch|not[ _]found|invalid|does not)|openai-(organization|project)": (
             " The key is of another organization or project: correct `organization` and `project` in the source's "
             "secret, or leave them out, with `make secret SOURCE=…`."
@@ -71,7 +72,7 @@ def read(content: bytearray, secrets: Sequence[str]) -> ErrorBody:
     try:
         error = json.loads(content)["error"]
         fields: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
-        code, kind = (str(fields.get(name) or "").lower() for name in ("code", "type"))
+        code, kind = (str(fields.get(name) or "")[:100].lower() for name in ("code", "type"))
         text = ": ".join(str(fields[name]) for name in ("code", "message") if fields.get(name))
     except (ValueError, RecursionError, LookupError, TypeError):
         text = _title(content) or _message(content)
@@ -109,7 +110,7 @@ def _not_found(url: str) -> str:
 
 
 def _title(content: bytearray) -> str:
-    start = _COMMENT.sub(b"", content[:_LOOKED_AT])
+    start = _COMMENT.sub(b"", content[:_HEAD])
     if start.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] != b"<" or not _HTML.search(start, 0, 1 << 10):
         return ""
     found = _TITLE.search(start)

@@ -10,7 +10,7 @@ import requests
 import urllib3
 
 from snapshot.api import connections, responses
-from snapshot.api.redaction import redacted
+from snapshot.api.redaction import redacted, without_secrets
 from snapshot.api.responses import ObjectHook, Reply
 from snapshot.api.retries import FailedAttemptError, wait_seconds
 from snapshot.credentials import Credentials
@@ -27,7 +27,7 @@ _CLOSING_SECONDS = 0.5
 # Of JSON that is nothing but `{}` objects take 28 times its size. A page of 100 jobs has some 200 KiB.
 _MAX_BODY_BYTES = 4 << 20
 _MAX_BODY_BYTES_OF = {"/models": 16 << 20}  # every model ever made, of which little is kept
-_QUERY = re.compile(r"\?\S*")
+_QUERY = re.compile(r"\?\S*|(?<=//)[^/@\s]*@")  # and the user of a proxy's address
 
 
 class Client:
@@ -37,7 +37,7 @@ class Client:
         self.deadline = deadline
         self.requests_made = 0
         self._credentials = credentials
-        self._secrets = credentials.secrets
+        self._secrets, self._data_secrets = credentials.secrets, credentials.data_secrets
         self._lock = threading.Lock()
         self._adapter = connections.Adapter(_CONNECTIONS)
         self._session = connections.session(credentials, self._adapter)
@@ -138,6 +138,7 @@ class Client:
         except (OSError, ValueError) as error:  # of requests, or a bundle of certificates that is not there
             # `from None`: requests shows the headers that it refuses.
             raise ApiError(f"{label}: {_shown(error, secrets)}") from None
+        content = without_secrets(content, self._data_secrets if response.status_code == 200 else secrets)
         return responses.read(label, response, content, secrets, object_hook)
 
 

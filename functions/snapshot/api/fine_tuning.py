@@ -8,19 +8,20 @@ from urllib.parse import quote
 from snapshot import fields
 from snapshot.api.client import Client
 from snapshot.api.responses import array, entries
-from snapshot.errors import ApiError
+from snapshot.errors import ApiError, OutOfTimeError
 from snapshot.models import Models, shutdown_date
 
 _EVENTS_SECONDS = 60  # for all events together: they refine one column, and are not worth the whole invocation
+_MODELS_SECONDS = 60  # likewise
 _NO_ENDPOINT = (404, 405)
 # Of the objects in a list of models: the list itself, an error, and Azure's `deprecation`. All others are one and the
 # same, because millions of them would fit into a response.
 _KEPT = {"data", "error", "inference"}
-_ODD: dict[str, Any] = {}
+_ODD: dict[str, Any] = {"": None}
 
 
 def retrieve(client: Client, job_ids: Sequence[str]) -> list[tuple[str, dict[str, Any]]] | None:
-    """Each of some jobs by itself, with a label for error messages; None if the API refuses or does not know one."""
+    """Each of some jobs by itself, with a label for error messages; None if one of them cannot be had."""
 
     def job(job_id: str) -> tuple[str, dict[str, Any]]:
         reply = client.get(_path(job_id))
@@ -30,10 +31,10 @@ def retrieve(client: Client, job_ids: Sequence[str]) -> list[tuple[str, dict[str
 
     retrieved = []
     for _, outcome in client.call_all(job, job_ids, client.deadline):
-        if isinstance(outcome, ApiError):
-            if outcome.is_refusal:
-                return None
+        if isinstance(outcome, OutOfTimeError):
             raise outcome
+        if isinstance(outcome, ApiError):
+            return None
         retrieved.append(outcome)
     return retrieved
 
@@ -77,10 +78,12 @@ def models(client: Client) -> Models:
         except ValueError:
             odd_dates.append(model)
             date = None
-        shutdown_dates[model.encode("utf-8", "replace")] = None if date is None else date.encode()
+        name = model.encode("utf-8", "replace")
+        if date is not None or name not in shutdown_dates:  # named again, perhaps inside another
+            shutdown_dates[name] = None if date is None else date.encode()
         return None
 
-    reply = client.get("/models", object_hook=keep)
+    reply = client.get("/models", object_hook=keep, deadline=client.deadline.within(_MODELS_SECONDS))
     without_id = sum(entry is not None for entry in array(reply))
     return Models(shutdown_dates, without_id + len(odd_dates))
 

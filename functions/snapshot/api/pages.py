@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from snapshot import fields
 from snapshot.api.client import Client
 from snapshot.api.responses import Reply, entries
 from snapshot.errors import ApiError, ListChangedError
@@ -132,8 +133,8 @@ def _has_more(reply: Reply) -> bool | None:
 
 def _total(reply: Reply) -> list[int]:
     """How many jobs there are, if the server says so."""
-    totals = (reply.body.get(name) for name in _TOTALS)
-    return [total for total in totals if isinstance(total, int) and not isinstance(total, bool)][:1]
+    totals = (fields.count(reply.body.get(name)) for name in _TOTALS)
+    return [int(total) for total in totals if total][:1]
 
 
 def _ids(jobs: list[dict[str, Any]]) -> list[str]:

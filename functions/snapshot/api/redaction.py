@@ -13,15 +13,21 @@ _MAX_CHARACTERS = 400  # of somebody else's text in a message of ours
 _LOOKED_AT = 1 << 16  # of it; more would cost a multiple of its size in memory
 # Shorter ones, as servers without authentication take them, are words that may stand anywhere.
 _MIN_LENGTH = 8
+# Printable ASCII written as \u00XX in JSON, but for the quotation mark and the backslash.
+_ESCAPED = re.compile(rb"(?<!\\)\\u00(2[0134-9A-Fa-f]|[34][0-9A-Fa-f]|5[0-9ABD-Fabd-f]|6[0-9A-Fa-f]|7[0-9A-Ea-e])")
 # What an API echoes of a key: its beginning, stars, its end.
 _MASKED = re.compile(r"(?<!\S)\S*?\*\*\S*|\bsk-\S+")
 
 
 def without_secrets(content: bytearray, secrets: Sequence[str]) -> bytearray:
     """A response without the secrets, so that no field brings one into a table or an event."""
+    if (encoding := json.detect_encoding(content)) != "utf-8":
+        content = bytearray(content.decode(encoding, "replace").encode())
+    if _ESCAPED.search(content):  # some servers escape more than they must
+        content = bytearray(_ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), content))
     for secret in _longest_first(secrets):
-        in_json = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
-        for form in dict.fromkeys((secret, *in_json, *(text.replace("/", "\\/") for text in in_json))):
+        in_json = [json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], *_written(secret)]
+        for form in dict.fromkeys((*in_json, *(text.replace("/", "\\/") for text in in_json))):
             if form.encode() in content:
                 content = content.replace(form.encode(), b"[redacted]")
     return content
@@ -46,17 +52,19 @@ def _longest_first(secrets: Sequence[str]) -> list[str]:
     return sorted((secret for secret in secrets if len(secret) >= _MIN_LENGTH), key=len, reverse=True)
 
 
+def _written(secret: str) -> list[str]:
+    """A secret as it is, in a URL, HTML or base64."""
+    encoded = base64.b64encode(secret.encode()).decode()
+    return [secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret), encoded]
+
+
 def _forms(secret: str) -> list[str]:
     """Patterns of a secret as it is, in JSON, Python, a URL, HTML or base64, and of its beginning with what follows."""
     written = {
-        secret,
+        *_written(secret),
         json.dumps(secret)[1:-1],
         repr(secret)[1:-1],
-        quote(secret, safe=""),
-        quote_plus(secret),
-        html.escape(secret),
         secret.encode("latin-1", "replace").decode("utf-8", "replace"),
-        base64.b64encode(secret.encode()).decode(),
     }
     forms = sorted(written, key=len, reverse=True)
     return [re.escape(form) for form in forms] + [re.escape(secret[:_MIN_LENGTH]) + r"\S*"]

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from snapshot.api import advice
-from snapshot.api.redaction import redacted, without_secrets
+from snapshot.api.redaction import redacted
 from snapshot.api.retries import FailedAttemptError, is_transient, retry_after_seconds
 from snapshot.deadline import Deadline
 from snapshot.errors import ApiError, OutOfTimeError
@@ -31,7 +31,6 @@ def read(
     object_hook: ObjectHook | None = None,
 ) -> Reply:
     """The reply in a response's content; raises FailedAttemptError or ApiError, whose texts do not hold the secrets."""
-    body = without_secrets(body, secrets)
     status = response.status_code
     if status == 200:
         return Reply(label, _object(label, response, body, secrets, object_hook))
@@ -57,6 +56,8 @@ def read(
 def array(reply: Reply) -> list[Any]:
     """What a list holds."""
     data = reply.body.get("data")
+    if data is None and "data" in reply.body:  # as servers written in Go send an empty list
+        return []
     if not isinstance(data, list):
         raise ApiError(f"{reply.label}: the response has no array named data. Is the base_url right?")
     return data
@@ -108,6 +109,16 @@ def _target(response: requests.Response, secrets: Sequence[str]) -> str:
     return f"It leads to {redacted(f'{target.scheme}://{host}{target.path}', secrets)}. "
 
 
+def _parsed(content: bytearray, object_hook: ObjectHook | None) -> Any:
+    try:
+        return json.loads(content, object_hook=object_hook)
+    except ValueError as error:
+        if "Exceeds the limit" not in str(error):
+            raise
+        # A number of thousands of digits, in one field of one job, is no reason to refuse all others.
+        return json.loads(content, object_hook=object_hook, parse_int=lambda digits: int(digits[:40]))
+
+
 def _object(
     label: str,
     response: requests.Response,
@@ -116,15 +127,17 @@ def _object(
     object_hook: ObjectHook | None,
 ) -> dict[str, Any]:
     try:
-        body = json.loads(content, object_hook=object_hook)
-    except (ValueError, RecursionError):
+        body = _parsed(content, object_hook)
+    except RecursionError:
+        raise ApiError(f"{label}: the response is JSON that is nested too deeply to be read.", 200) from None
+    except ValueError:
         start = redacted(content, secrets, 60)
         reason = f"{label}: the response is not JSON (its {len(content)} bytes begin with {start!r})."
         raise FailedAttemptError(reason, 200) from None
     if not isinstance(body, dict):
         raise ApiError(f"{label}: the response is JSON, but not an object. Is the base_url right?", 200)
     # (A job has a field of this name too, and an id.)
-    if isinstance(body.get("error"), dict) and not body.keys() & {"data", "id"}:
+    if body.get("error") and "id" not in body:
         error = advice.read(content, secrets)
         reason = f"{label}: the response is an error in spite of status 200: {error.text}"
         raise ApiError(advice.appended(reason, 200, error, response.url), 200)
