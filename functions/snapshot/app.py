@@ -5,7 +5,7 @@ the next one reports. A partial listing is never written, counted or compared.
 """
 
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -20,6 +20,7 @@ from snapshot.deadline import Deadline, time_limit
 from snapshot.errors import SnapshotError
 from snapshot.listing import list_jobs
 from snapshot.settings import MAX_AHEAD, Run, Settings
+from snapshot.summary import SkippedSummary, Summary
 from snapshot.telemetry import logger
 
 _MAX_ATTEMPTS = 10  # while other runs of the source replace `latest`
@@ -28,29 +29,6 @@ _MAX_ATTEMPTS = 10  # while other runs of the source replace `latest`
 _OUTPUT_SECONDS = 60
 _LATEST_SECONDS = 20
 _REPORT_SECONDS = 5
-
-
-class Summary(TypedDict):
-    """What the handler returns of a run that wrote a snapshot, and logs; times are ISO 8601 in UTC."""
-
-    source: str
-    snapshot_time: str
-    job_count: int
-    jobs_by_status: dict[str, int]  # of the statuses that have jobs, or had some in the previous table; and `other`
-    changes: dict[str, int]  # the change metrics: name to count
-    bucket: str
-    key: str  # of the dated snapshot
-    full_listing: bool  # whether every page was read
-    api_requests: int  # retries included
-
-
-class SkippedSummary(TypedDict):
-    """What it returns of a run that is older than the newest snapshot, and writes nothing."""
-
-    skipped: bool  # true
-    source: str
-    snapshot_time: str
-    latest_snapshot_time: str
 
 
 @logger.inject_lambda_context(clear_state=True)

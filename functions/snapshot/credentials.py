@@ -9,17 +9,13 @@ from typing import Any
 
 from snapshot import secret_text
 from snapshot.errors import SecretError
+from snapshot.secret_text import looks_secret
 from snapshot.settings import base_url_problem
 
 PAGING = ("after", "page", "none")
 _OBJECTS = ("default_headers", "default_query")
 _FIELDS = ("api_key", "organization", "project", "base_url", *_OBJECTS, "paging")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
-_VERSION = re.compile(r"\d{4}-\d\d-\d\d(-preview)?")
-_MIN_PART = 8  # characters; shorter ones are words that may stand anywhere
-_PARTS = re.compile(r"[\s;,=\"{}:]+")  # of «Bearer …», a cookie, or JSON in a header
-_SECRET_NAME = re.compile(r"key|token|secret|auth|sig|passw|credential|cookie|session", re.IGNORECASE)
-_TOKEN = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=]{16,}|[A-Za-z-]+ \S+")  # hexadecimal, base64, «Bearer …»
 MUST_HOLD = (
     "It must hold the bare API key, or JSON like "
     '{"api_key": "…", "organization": "…", "project": "…", "base_url": "https://…"} with only api_key required, '
@@ -53,10 +49,7 @@ class Credentials:
     @property
     def secrets(self) -> list[str]:
         """What no error may show: the key, and every value of a header or of the query, whole and in its parts."""
-        values = [self.api_key, *self.default_headers.values(), *self.default_query.values()]
-        # Azure's api-version is a date, which the names of models hold too: without it they would be unreadable.
-        secrets = [value for value in values if not _VERSION.fullmatch(value)]
-        return secrets + _parts(secrets)
+        return secret_text.with_parts([self.api_key, *self.default_headers.values(), *self.default_query.values()])
 
     @property
     def data_secrets(self) -> list[str]:
@@ -65,8 +58,7 @@ class Credentials:
         Others are words of the server's, such as a region or a name of a column: without them a table would be wrong.
         """
         given = [*self.default_headers.items(), *self.default_query.items()]
-        values = [value for name, value in given if _SECRET_NAME.search(name) or _TOKEN.fullmatch(value)]
-        return [self.api_key, *values, *_parts(values)]
+        return secret_text.with_parts([self.api_key, *(value for name, value in given if looks_secret(name, value))])
 
     @property
     def fingerprint(self) -> str:
@@ -99,10 +91,6 @@ def parse(name: str, value: str, default_base_url: str) -> Credentials:
             'pages, or "none" for one that gives all jobs in one response.'
         )
     return Credentials(base_url=base_url.rstrip("/"), **fields)
-
-
-def _parts(values: list[str]) -> list[str]:
-    return [part for value in values for part in _PARTS.split(value) if part != value and len(part) >= _MIN_PART]
 
 
 def _json_fields(name: str, value: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is wrong with a text in a secret, as the end of a sentence that does not show it.
+"""The texts in a secret: what is wrong with one, as the end of a sentence that does not show it; and which are secret.
 
 A text that was copied with more around it would be sent whole, as the key: with another server's key in it, perhaps.
 """
@@ -18,6 +18,12 @@ _ENCODING = re.compile("[\0\ufeff\ufffe\ufffd]|\\A(?:ï»¿|ÿþ|þÿ)")
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 _OWN_HEADERS = ("Authorization", "Host", "Content-Length", "Transfer-Encoding", "Connection")
+# Azure's api-version is a date, which the names of models hold too: without it they would be unreadable.
+_VERSION = re.compile(r"\d{4}-\d\d-\d\d(-preview)?")
+_SECRET_NAME = re.compile(r"key|token|secret|auth|sig|passw|credential|cookie|session", re.IGNORECASE)
+_SECRET = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=]{16,}|[A-Za-z-]+ \S+")  # hexadecimal, base64, «Bearer …»
+_SEPARATORS = re.compile(r"[\s;,=\"{}:]+")  # in «Bearer …», a cookie, or JSON
+_MIN_PART = 8  # characters; shorter ones are words that may stand anywhere
 _OWN_QUERY = ("after", "page")  # with one of these in every request, jobs would be missing
 
 
@@ -57,3 +63,15 @@ def query_problem(name: str, value: str) -> str | None:
     if not name or not (name + value).isprintable():
         return "have an empty name, or invisible characters or a line break: copy it again."
     return None
+
+
+def looks_secret(name: str, value: str) -> bool:
+    """Whether a header, or a part of the query, is a secret by its name or form, and no word of the server's."""
+    return bool(_SECRET_NAME.search(name) or _SECRET.fullmatch(value))
+
+
+def with_parts(values: list[str]) -> list[str]:
+    """Values that must not be shown, and the parts of which they consist."""
+    secrets = [value for value in values if not _VERSION.fullmatch(value)]
+    parts = [part for value in secrets for part in _SEPARATORS.split(value) if part != value]
+    return secrets + [part for part in parts if len(part) >= _MIN_PART]

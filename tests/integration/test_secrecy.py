@@ -142,7 +142,7 @@ def echoes_a_gateway_in_jobs(deployment: Deployment) -> None:
 def cannot_connect(deployment: Deployment) -> None:
     deployment.put_secret(json.dumps(gateway_secret(deployment) | {"base_url": "http://127.0.0.1:9/v1"}))
     with pytest.raises(SnapshotError, match="refused"):
-        deployment.run(seconds=61)
+        deployment.run(seconds=65)
 
 
 def gets_malformed_headers(deployment: Deployment) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import signal
 import time
 
 from tests.sandbox.api import SimulatedApi
@@ -15,6 +16,7 @@ _NEW_JOB_SECONDS = 90
 
 def main() -> None:
     """Keep everything up until interrupted."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts with & ignore it
     print("Starting and deploying …", flush=True)
     with contextlib.suppress(KeyboardInterrupt), EmbeddedAws() as aws, SimulatedApi() as api:
         stack = Stack(

@@ -24,8 +24,7 @@ _CONNECTIONS = 8
 _CONNECT_TIMEOUT_SECONDS = 5
 _READ_TIMEOUT_SECONDS = 30
 _CLOSING_SECONDS = 0.5
-# Of JSON that is nothing but `{}` objects take 28 times its size. A page of 100 jobs has some 200 KiB.
-_MAX_BODY_BYTES = 4 << 20
+_MAX_BODY_BYTES = 4 << 20  # of which `{}` take 28 times as much in memory; a page of 100 jobs has some 200 KiB
 _MAX_BODY_BYTES_OF = {"/models": 16 << 20}  # every model ever made, of which little is kept
 _QUERY = re.compile(r"\?\S*|(?<=//)[^/@\s]*@")  # and the user of a proxy's address
 

@@ -1,0 +1,26 @@
+"""What the handler returns, and logs. Times are ISO 8601 in UTC."""
+
+from typing import TypedDict
+
+
+class Summary(TypedDict):
+    """Of a run that wrote a snapshot."""
+
+    source: str
+    snapshot_time: str
+    job_count: int
+    jobs_by_status: dict[str, int]  # of the statuses that have jobs, or had some in the previous table; and `other`
+    changes: dict[str, int]  # the change metrics: name to count
+    bucket: str
+    key: str  # of the dated snapshot
+    full_listing: bool  # whether every page was read
+    api_requests: int  # retries included
+
+
+class SkippedSummary(TypedDict):
+    """Of a run that is older than the newest snapshot, and writes nothing."""
+
+    skipped: bool  # true
+    source: str
+    snapshot_time: str
+    latest_snapshot_time: str
