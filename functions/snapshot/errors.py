@@ -12,8 +12,6 @@ SnapshotError
 What AWS refuses is a SnapshotError itself.
 """
 
-TRANSIENT_REFUSALS = {408, 409, 425, 429}  # of an API: the same request may go well a little later
-
 
 class SnapshotError(Exception):
     """A run that cannot succeed as it stands.
@@ -58,11 +56,6 @@ class ApiError(SnapshotError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
-
-    @property
-    def is_refusal(self) -> bool:
-        """Whether the API refused this very request, which another request may do without."""
-        return self.status is not None and 400 <= self.status < 500 and self.status not in TRANSIENT_REFUSALS
 
 
 class ListChangedError(ApiError):

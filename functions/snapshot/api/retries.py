@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from snapshot.errors import TRANSIENT_REFUSALS
-
 _FIRST_WAIT_SECONDS = 0.5
 _MAX_RETRY_AFTER_SECONDS = 60
 _NUMBER = re.compile(r"\d+(?:\.\d*)?|\.\d+", re.ASCII)
@@ -24,7 +22,7 @@ class FailedAttemptError(Exception):
 
 def is_transient(status: int) -> bool:
     """Whether another attempt may succeed: of 5xx all but 501 (Cloudflare sends 520 to 530, others 507 and 529)."""
-    return status in TRANSIENT_REFUSALS or (500 <= status < 600 and status != 501)
+    return status in {408, 409, 425, 429} or (500 <= status < 600 and status != 501)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
