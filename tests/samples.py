@@ -1,9 +1,13 @@
 """Payloads and times that several tests use."""
 
+import io
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from snapshot import table
 from snapshot.job import Job
+from snapshot.table import Line
 
 # What the workflow step before this project was shown with: two jobs of the API that is gone, newest first.
 ORIGINAL_JOBS: list[dict[str, Any]] = [
@@ -43,6 +47,16 @@ def payload(number: int = 1, **fields: Any) -> dict[str, Any]:
 def job(**columns: str) -> Job:
     """A job with some columns; the others are empty."""
     return Job(*[""] * len(Job._fields))._replace(**columns)
+
+
+def file_of(lines: Iterable[Line]) -> bytes:
+    """A whole file with these lines."""
+    return b"".join(table.to_file(lines))
+
+
+def lines_of(file: bytes) -> list[Line]:
+    """The lines in a whole file."""
+    return table.from_file(io.BytesIO(file))[0]
 
 
 def at(**ago: float) -> str:

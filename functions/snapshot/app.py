@@ -81,7 +81,7 @@ def _take_snapshot(
             continue
         counts = count(lines, previous.lines, run.time, models)
         del models  # of which there may be as many as jobs; not to be held while the table is written
-        snapshot = Snapshot(run, lines, credentials.fingerprint, table.to_body(lines))
+        snapshot = Snapshot(run, lines, credentials.fingerprint)
         key = snapshots.write_dated(settings.bucket, snapshot)
         written.append("the dated snapshot")
         difference = _changes(previous, snapshot)

@@ -3,8 +3,8 @@
 It travels as `list[Line]`; a line is taken apart in this module only.
 """
 
-from collections.abc import Sequence
-from typing import NewType, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NewType
 
 from snapshot.job import Job
 from snapshot.statuses import ACTIVE, KNOWN_STATUSES, TERMINAL, meaning
@@ -78,30 +78,39 @@ def newest_first(lines: list[Line]) -> None:
     lines.sort(key=created_at, reverse=True)
 
 
-def to_body(lines: Sequence[Line]) -> bytes:
-    """The whole file."""
-    return b"\n".join([HEADER, *lines, b""])
+def to_file(lines: Iterable[Line]) -> Iterator[bytes]:
+    """The file's lines, the header first, with their line feeds."""
+    yield HEADER + b"\n"
+    for line in lines:
+        yield line + b"\n"
 
 
-def from_body(body: bytes) -> list[Line]:
+def from_file(file: Iterable[bytes]) -> tuple[list[Line], bool]:
     """The lines of a file that this or another version of the program wrote, in this version's columns.
 
-    Columns are found by the header's names. Raises ValueError without `id` or `status`, or if a line does not fit.
+    Columns are found by the header's names; the second value says whether they are this version's. Raises ValueError
+    without `id` or `status`, or if a line does not fit.
     """
-    header, *lines = body.split(b"\n")
-    if not lines or lines.pop():
-        raise ValueError("the last line is cut off")
+    rows = map(_row, file)
+    header = next(rows, b"")
     columns = header.decode().split("\t")
     if not {"id", "status"} <= set(columns):
         raise ValueError("the header has no id or no status")
-    # Decoded to be checked: a line that is no UTF-8 raises UnicodeDecodeError, which is a ValueError.
-    if any(line.decode().count("\t") != len(columns) - 1 for line in lines):
-        raise ValueError("a line has more or fewer fields than the header")
-    if header == HEADER:
-        return cast("list[Line]", lines)
-    return [_in_these_columns(line, columns) for line in lines]
+    lines = []
+    for row in rows:
+        # Decoded to be checked: a line that is no UTF-8 raises UnicodeDecodeError, which is a ValueError.
+        if row.decode().count("\t") != len(columns) - 1:
+            raise ValueError("a line has more or fewer fields than the header")
+        lines.append(Line(row) if header == HEADER else _in_these_columns(row, columns))
+    return lines, header == HEADER
 
 
-def _in_these_columns(line: bytes, columns: Sequence[str]) -> Line:
-    fields = dict(zip(columns, line.decode().split("\t"), strict=True))
+def _row(line: bytes) -> bytes:
+    if not line.endswith(b"\n"):
+        raise ValueError("the last line is cut off")
+    return line[:-1]
+
+
+def _in_these_columns(row: bytes, columns: Sequence[str]) -> Line:
+    fields = dict(zip(columns, row.decode().split("\t"), strict=True))
     return to_line(Job(*(fields.get(column, "") for column in Job._fields)))

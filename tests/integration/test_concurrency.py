@@ -15,7 +15,7 @@ from snapshot import changes, table
 from snapshot.table import Line
 
 from tests.integration.deployment import Deployment
-from tests.samples import at, payload
+from tests.samples import at, lines_of, payload
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT
 from tests.sandbox.queues import Queue
@@ -70,7 +70,7 @@ def read(deployment: Deployment, key: str, **version: str) -> tuple[list[Line], 
     body, metadata = answer["Body"].read(), answer["Metadata"]
     assert answer["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(body).digest()).decode()
     assert body.startswith(table.HEADER + b"\n")
-    lines = table.from_body(body)
+    lines = lines_of(body)
     assert int(metadata["job-count"]) == len(lines) == len({*map(table.job_id, lines)})
     return lines, metadata
 

@@ -23,7 +23,7 @@ from snapshot.table import Line
 
 from tests.fuzz import anything, examples
 from tests.integration.deployment import Deployment
-from tests.samples import payload
+from tests.samples import file_of, lines_of, payload
 from tests.sandbox import api_faults
 from tests.sandbox.api import Fault, SimulatedApi
 
@@ -66,7 +66,7 @@ def list_with(
             return None
     assert len({*map(table.job_id, lines)}) == len(lines)
     assert all(line.count(b"\t") == len(Job._fields) - 1 and line.count(b"\n") == 0 for line in lines)
-    assert table.from_body(table.to_body(lines)) == lines
+    assert lines_of(file_of(lines)) == lines
     return lines
 
 
@@ -229,7 +229,7 @@ def test_an_accepted_key_arrives_as_it_is(secret: str, asked: SimulatedApi) -> N
 def edited(lines: list[Line], place: int, column: int, text: str) -> bytes:
     fields = lines[place].split(b"\t")
     fields[column] = text.encode()
-    return table.to_body([*lines[:place], Line(b"\t".join(fields)), *lines[place + 1 :]])
+    return file_of([*lines[:place], Line(b"\t".join(fields)), *lines[place + 1 :]])
 
 
 stamps = st.sampled_from(["", "yesterday", "2026-01-01T00:00:00", "2026-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59"])
@@ -243,7 +243,7 @@ def good(deployment: Deployment) -> tuple[list[Line], str]:
     deployment.put_simulated_secret()
     deployment.run(full=True)
     answer = deployment.s3.get_object(Bucket=deployment.bucket, Key="latest/default.tsv")
-    return table.from_body(answer["Body"].read()), answer["Metadata"]["view"]
+    return lines_of(answer["Body"].read()), answer["Metadata"]["view"]
 
 
 @settings(same_api, max_examples=examples(30))
@@ -260,7 +260,7 @@ def test_any_latest(
     deployment.log.seek(0)
     deployment.log.truncate()
     edits = st.builds(edited, st.just(lines), st.integers(0, len(lines) - 1), st.integers(0, 11), utf_8)
-    bodies = edits | st.binary() | st.binary().map(lambda junk: table.to_body([*lines, Line(junk)]))
+    bodies = edits | st.binary() | st.binary().map(lambda junk: file_of([*lines, Line(junk)]))
     deployment.s3.put_object(
         Bucket=deployment.bucket,
         Key="latest/default.tsv",

@@ -14,7 +14,7 @@ from snapshot import table
 from snapshot.job import Job, parse
 
 from tests.fuzz import examples
-from tests.samples import payload
+from tests.samples import file_of, payload
 
 NASTY = (
     *("NA", "NULL", "null", "None", "nan", "\\N", "-", "1e5", "00", "True", "2026-01-01"),
@@ -82,7 +82,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(jobs=[payload(n, model=text, metadata={text: text}, status=f"{text}x") for n, text in enumerate(NASTY)])
 def test_every_reader_sees_the_same(jobs: list[dict[str, Any]], file: Path) -> None:
     parsed = [parse(job).job for job in jobs]
-    file.write_bytes(table.to_body([table.to_line(job) for job in parsed]))
+    file.write_bytes(file_of([table.to_line(job) for job in parsed]))
     expected = [list(Job._fields), *([field.encode("utf-8", "replace").decode() for field in job] for job in parsed)]
     for rows in (rows_of_cut, rows_of_csv, rows_of_pandas, rows_of_duckdb):
         assert rows(file) == expected, rows.__name__

@@ -19,6 +19,7 @@ from snapshot.table import Line
 
 from tests.integration import crash
 from tests.integration.deployment import Deployment
+from tests.samples import file_of, lines_of
 from tests.sandbox import api_faults
 from tests.sandbox.api import Answer, Fault
 from tests.sandbox.aws_faults import AwsFault, FlakyAws
@@ -158,13 +159,13 @@ class Soak:
         must_be_full = event["full"] if summary is None else summary.get("full_listing", False)
         body, _ = self._get(key)
         if body != self.dated.get(key, b"") or succeeded:
-            self._check(table.from_body(body), must_be_full=must_be_full)
+            self._check(lines_of(body), must_be_full=must_be_full)
             self.dated[key] = body
         body, told = self._get(LATEST)
-        if body and (not self.latest or (told, body) != (self.latest[-1].stamp, table.to_body(self.latest[-1].lines))):
+        if body and (not self.latest or (told, body) != (self.latest[-1].stamp, file_of(self.latest[-1].lines))):
             assert (told, body) == (stamp, self.dated[key])
             assert not self.latest or self.latest[-1].stamp <= stamp
-            self.latest.append(Known(stamp, key, table.from_body(body)))
+            self.latest.append(Known(stamp, key, lines_of(body)))
         if succeeded:
             assert (self.latest[-1].stamp, summary["key"] if summary else "") == (stamp, key)
         elif summary is not None:
@@ -240,7 +241,7 @@ def test_nothing_is_lost(
 
     received = soak.told
     objects = deployment.objects()
-    assert objects.pop(LATEST) == table.to_body(soak.latest[-1].lines)
+    assert objects.pop(LATEST) == file_of(soak.latest[-1].lines)
     assert objects == soak.dated
     wanted = needed(soak.latest)
     assert wanted - {*received} == set()

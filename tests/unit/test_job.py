@@ -11,7 +11,7 @@ from snapshot.errors import FieldError
 from snapshot.job import Job, parse
 
 from tests.fuzz import anything
-from tests.samples import ORIGINAL_COLUMNS, ORIGINAL_JOBS, job, payload
+from tests.samples import ORIGINAL_COLUMNS, ORIGINAL_JOBS, file_of, job, payload
 
 # JSON's reader, in a thread of its own, lets through what is too deep for repr() elsewhere.
 DEEP: Any = functools.reduce(lambda inner, _: [inner], range(5000), list[Any]())
@@ -20,7 +20,7 @@ DEEP: Any = functools.reduce(lambda inner, _: [inner], range(5000), list[Any]())
 def test_the_first_five_columns_are_the_original_step_s() -> None:
     lines = [table.to_line(parse(job).job) for job in reversed(ORIGINAL_JOBS)]
     table.newest_first(lines)
-    rows = table.to_body(lines).splitlines(keepends=True)[1:]
+    rows = file_of(lines).splitlines(keepends=True)[1:]
     assert b"".join(b"\t".join(row.split(b"\t")[:5]) + b"\n" for row in rows) == ORIGINAL_COLUMNS
 
 

@@ -7,7 +7,7 @@ from snapshot import table
 from snapshot.fields import clean
 from snapshot.job import Job, parse
 
-from tests.samples import job, payload
+from tests.samples import file_of, job, lines_of, payload
 
 fields = st.text(max_size=20).map(clean)
 
@@ -22,7 +22,7 @@ def test_the_header_is_fixed() -> None:
 @given(st.lists(st.tuples(*[fields] * len(Job._fields)), max_size=5))
 def test_a_table_is_read_as_it_was_written(rows: list[tuple[str, ...]]) -> None:
     lines = [table.to_line(Job(*row)) for row in rows]
-    assert table.from_body(table.to_body(lines)) == lines
+    assert lines_of(file_of(lines)) == lines
     assert [table.to_line(table.from_line(line)) for line in lines] == lines
 
 
@@ -35,7 +35,7 @@ def test_newest_first_keeps_the_order_of_jobs_of_one_time() -> None:
 
 def test_another_version_s_columns_are_found_by_name() -> None:
     body = b"id\tnew_column\tstatus\nftjob-1\tx\trunning\n"
-    (line,) = table.from_body(body)
+    (line,) = lines_of(body)
     assert table.from_line(line) == job(status="running", id="ftjob-1")
 
 
@@ -55,4 +55,4 @@ def test_another_version_s_columns_are_found_by_name() -> None:
 )
 def test_what_is_no_table_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        table.from_body(body)
+        lines_of(body)

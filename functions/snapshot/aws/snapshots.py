@@ -1,7 +1,9 @@
 """The snapshots in S3; the only module that knows their keys."""
 
+import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from tempfile import SpooledTemporaryFile
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -12,6 +14,8 @@ from snapshot.table import Line
 from snapshot.telemetry import logger
 
 _CONDITION_REFUSED = (404, 409, 412)  # of a conditional PutObject: gone, at the same time, changed
+_MAX_IN_MEMORY = 4 << 20  # bytes of a file; a longer one is written from a temporary file, not held beside its lines
+_CHUNK = 1 << 20  # bytes
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -33,12 +37,11 @@ NO_SNAPSHOT = Latest(etag="", time=_NEVER)
 
 
 class Snapshot(NamedTuple):
-    """What a run writes, twice: its table as lines and as bytes, seen with the key and account of `fingerprint`."""
+    """What a run writes, twice: its table, seen with the key and account of `fingerprint`."""
 
     run: Run
     lines: list[Line]
     fingerprint: str
-    body: bytes
 
 
 def read_latest(bucket: str, source: str) -> Latest:
@@ -49,15 +52,19 @@ def read_latest(bucket: str, source: str) -> Latest:
             response = aws.s3_client().get_object(Bucket=bucket, Key=key)
         except aws.s3_client().exceptions.NoSuchKey:
             return NO_SNAPSHOT
-        body = response["Body"].read()
         metadata = response["Metadata"]
         latest = Latest(_etag(response), _snapshot_time(metadata), metadata.get("view", ""))
-    try:
-        lines = table.from_body(body)
-    except ValueError as error:
-        logger.warning("The previous snapshot cannot be read; starting afresh", extra={"key": key, "cause": str(error)})
-        return latest
-    return latest._replace(lines=lines, can_be_compared=True, can_be_carried=body.startswith(table.HEADER + b"\n"))
+        try:
+            # Line by line, so that a long table is not held twice.
+            lines, has_these_columns = table.from_file(
+                io.BufferedReader(response["Body"], _CHUNK)  # type: ignore[type-var]  # its stub lacks readinto
+            )
+        except ValueError as error:
+            logger.warning(
+                "The previous snapshot cannot be read; starting afresh", extra={"key": key, "cause": str(error)}
+            )
+            return latest
+    return latest._replace(lines=lines, can_be_compared=True, can_be_carried=has_these_columns)
 
 
 def is_unchanged(bucket: str, source: str, previous: Latest) -> bool:
@@ -95,19 +102,22 @@ def _latest_key(source: str) -> str:
 
 
 def _put(bucket: str, key: str, snapshot: Snapshot, **condition: str) -> None:
-    response = aws.s3_client().put_object(
-        Bucket=bucket,
-        Key=key,
-        Body=snapshot.body,
-        ContentType="text/tab-separated-values; charset=utf-8",
-        ChecksumAlgorithm="SHA256",
-        Metadata={
-            "snapshot-time": snapshot.run.timestamp,
-            "job-count": str(len(snapshot.lines)),
-            "view": snapshot.fingerprint,
-        },
-        **condition,  # type: ignore[arg-type]  # IfMatch and IfNoneMatch are strings
-    )
+    with SpooledTemporaryFile(_MAX_IN_MEMORY) as body:
+        body.writelines(table.to_file(snapshot.lines))
+        body.seek(0)
+        response = aws.s3_client().put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=body,
+            ContentType="text/tab-separated-values; charset=utf-8",
+            ChecksumAlgorithm="SHA256",
+            Metadata={
+                "snapshot-time": snapshot.run.timestamp,
+                "job-count": str(len(snapshot.lines)),
+                "view": snapshot.fingerprint,
+            },
+            **condition,  # type: ignore[arg-type]  # IfMatch and IfNoneMatch are strings
+        )
     _etag(response)  # without one it was not S3 that said 200
 
 
