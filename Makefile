@@ -34,7 +34,7 @@ export SAM_CLI_TELEMETRY := 0
 
 .PHONY: run
 run: $(BUILT) ## Take a snapshot on an embedded AWS (yours: OPENAI_API_KEY=…)
-	@$(TOOLS)/python -m tests.sandbox.demo
+	@PYTHONPATH=functions $(TOOLS)/python -m tests.sandbox.demo
 
 .PHONY: sandbox
 sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot a minute, until Ctrl-C

@@ -6,11 +6,26 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+
+from tests.samples import payload
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "MAKE"))}
+
+
+@pytest.fixture
+def kept() -> Iterator[set[Path]]:
+    """The files of `make run` that are there before; new ones are removed afterwards."""
+    folder = ROOT / "snapshots" / "latest"
+    before = {*folder.glob("*")}
+    yield before
+    for path in {*folder.glob("*")} - before:
+        path.unlink()
 
 
 def make_run(**environment: str) -> subprocess.CompletedProcess[str]:
@@ -35,7 +50,7 @@ def test_run_shows_what_the_snapshot_brought() -> None:
     rows = (ROOT / copy[1]).read_text().splitlines()
     assert len(rows) == 252
     assert rows[1].split("\t")[4] in done.stdout
-    assert "Changes JobCountChange 2, JobsCreated 2, JobsSucceeded 1, JobsFailed 1\n" in done.stdout
+    assert re.search(r"Changes since the first snapshot\n  JobCountChange +2\n  JobsCreated +2\n", done.stdout)
     assert re.search(r": running → failed\n", done.stdout)
     assert re.search(r"\n  Fine-tuning job ftjob-\w+ of the source default: failed \|", done.stdout)
     assert "\nAlarms JobCountChangeddefault, JobsFaileddefault, ModelShutdownNeardefault\n" in done.stdout
@@ -43,13 +58,22 @@ def test_run_shows_what_the_snapshot_brought() -> None:
     assert all("s3://" in line for line in wide)  # what is to be copied is not broken
 
 
-def test_run_lists_the_jobs_behind_ones_own_key(api: SimulatedApi) -> None:
+@pytest.mark.usefixtures("kept")
+def test_run_with_a_key_shows_what_has_changed_since_the_last_one(api: SimulatedApi) -> None:
     api.jobs = api.jobs[:7]
-    done = make_run(OPENAI_API_KEY=api.key, OPENAI_BASE_URL=api.base_url, OPENAI_ORG_ID="org-1")
+    own = {"OPENAI_API_KEY": api.key, "OPENAI_BASE_URL": api.base_url}
+    done = make_run(**own, OPENAI_ORG_ID="org-1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "\n7 jobs: " in done.stdout
+    assert "This is the first snapshot of this account" in done.stdout
     assert len(api.requests) == 3
-    assert api.key not in done.stdout + done.stderr
+
+    api.jobs = [payload(1, id="ftjob-new", created_at=int(api.now)), *api.jobs[:5]]
+    again = make_run(**own, OPENAI_ORG_ID="org-1")
+    assert re.search(r"Changes since 20\d\d-\d\d-\d\d \d\d:\d\d UTC\n  JobCountChange +3\n", again.stdout)
+    assert "ftjob-new: new → succeeded" in again.stdout
+    assert ": succeeded → removed" in again.stdout
+    assert api.key not in "".join(run.stdout + run.stderr for run in (done, again))
 
 
 def test_run_tells_a_refused_key_without_a_traceback(api: SimulatedApi) -> None:
