@@ -82,7 +82,7 @@ def test_another_key_later(encrypted: Stack, own_api: SimulatedApi) -> None:
     before = s3.head_object(Bucket=bucket, Key="latest/default.tsv")
     other = encrypted.aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     encrypted.update(KmsKeyArn=other)
-    (command,) = (text for text in examples(section("Deploy"), "bash") if "--sse" in text)
+    (command,) = (text for text in examples(section("Deploy"), "bash") if "--ssekms-key-id" in text)
     run(encrypted.aws, "bash", "-c", command.replace("KEY", other), BUCKET=bucket)
     after = s3.head_object(Bucket=bucket, Key="latest/default.tsv")
     assert after["SSEKMSKeyId"] == other != before["SSEKMSKeyId"]

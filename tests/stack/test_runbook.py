@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.documents import examples, run, section
+from tests.documents import README, examples, run, section
 from tests.samples import payload
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
@@ -71,7 +71,7 @@ def test_a_source_that_moved_goes_on_from_its_history(operated: Stack, own_api: 
     own_api.jobs = [payload(2, status="running"), payload(1)]
     operated.invoke(source="new")
     moved = Stack(operated.aws, "moved", {"ScheduleState": "DISABLED", "SecretPrefix": "runbook/", "Sources": "new"})
-    shell(operated, BUCKET, MOVE.replace("NEW_BUCKET", moved.outputs["SnapshotBucket"]))
+    shell(operated, BUCKET, MOVE.replace("NEW_BUCKET", moved.outputs["SnapshotBucket"]).replace("default", "new"))
     assert moved.objects() == operated.objects()
     s3 = operated.aws.client("s3")
     metadata = [
@@ -82,6 +82,19 @@ def test_a_source_that_moved_goes_on_from_its_history(operated: Stack, own_api: 
     assert metadata[0].keys() == {"snapshot-time", "job-count", "view"}
     own_api.jobs = [payload(2, status="failed"), payload(1)]
     assert moved.invoke(source="new")["changes"]["JobsFailed"] == 1
+
+
+def test_a_table_over_8_mb_keeps_its_metadata_when_it_is_copied(operated: Stack) -> None:
+    # From there on `aws s3 cp` copies in parts, which version 1 of the AWS CLI does without the metadata:
+    # https://docs.aws.amazon.com/cli/latest/userguide/cliv2-migration-changes.html
+    s3, bucket = operated.aws.client("s3"), operated.outputs["SnapshotBucket"]
+    metadata = {"snapshot-time": "2026-01-01T00:00:00Z", "job-count": "0", "view": "0123456789ab"}
+    s3.put_object(Bucket=bucket, Key=LATEST, Body=bytes(9 << 20), Metadata=metadata)
+    shell(operated, BUCKET, COPY.replace("latest/new.tsv", "latest/large.tsv"))
+    assert s3.head_object(Bucket=bucket, Key="latest/large.tsv")["Metadata"] == metadata
+    assert re.findall(r"aws s3 (?:cp|mv) \S*s3:\S+ \S*s3:", README) == []
+    for key in (LATEST, "latest/large.tsv"):
+        s3.delete_object(Bucket=bucket, Key=key)
 
 
 def test_an_alarm_can_be_muted(operated: Stack) -> None:
@@ -96,7 +109,7 @@ def test_an_alarm_can_be_muted(operated: Stack) -> None:
 def test_what_stays_of_a_deleted_stack_can_be_deleted(operated: Stack) -> None:
     bucket, s3 = operated.outputs["SnapshotBucket"], operated.aws.client("s3")
     before = operated.objects()
-    shell(operated, DELETE)
+    shell(operated, BUCKET, DELETE)
     operated.aws.client("cloudformation").get_waiter("stack_delete_complete").wait(StackName=operated.name)
     assert operated.objects() == before
     assert secrets(operated) == {"runbook/new"}
