@@ -159,6 +159,8 @@ $(SCANNERS): $(READY) tests/scanners/requirements.txt
 	@$(INSTALL) --python $(dir $@)bin/python --requirement tests/scanners/requirements.txt
 	@touch $@
 
-$(BUILT): $(READY) template.yaml $(addprefix functions/snapshot/,Makefile requirements.txt) $(wildcard functions/snapshot/*.py functions/snapshot/*/*.py)
-	@echo 'Building the function ...'
-	@PYTHON=$(TOOLS)/python $(TOOLS)/sam build > .venv/build.log 2>&1 || { cat .venv/build.log; exit 1; }
+# The folders too: of a deleted module nothing else is newer than the build.
+$(BUILT): $(READY) template.yaml $(addprefix functions/snapshot/,Makefile requirements.txt . api aws) $(wildcard functions/snapshot/*.py functions/snapshot/*/*.py)
+	@echo 'Building the function ...' >&2
+	@PYTHON=$(TOOLS)/python $(TOOLS)/sam build > .venv/build.log 2>&1 || { cat .venv/build.log >&2; exit 1; }
+	@sed -n '/^Note: /p' .venv/build.log >&2

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.artifact import ARTIFACT
 from tests.samples import payload
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.aws_faults import AwsFault, FlakyAws
 from tests.sandbox.runtime import Invocation, LambdaProcess
 from tests.sandbox.stack import Stack
-from tests.stack.test_artifact import ARTIFACT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="AWS's runtime client is compiled for Linux only")
 
