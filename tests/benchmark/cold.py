@@ -1,6 +1,7 @@
-"""A cold run of 20 jobs, from the start of the process to its result: `python cold.py ours|sdk|floor BASE_URL KEY`.
+"""A cold run, from the start of the process to its result: `python cold.py compiled|plain|sdk|floor BASE_URL KEY`.
 
-`sdk` is the same job as one would write it with the official SDK and boto3; `floor` imports boto3 and makes clients.
+`compiled` and `plain` are this function, as PYTHONPATH leads to it; `sdk` is the same job as one would write it with
+the official SDK and boto3; `floor` imports boto3 and makes clients.
 """
 
 import os
@@ -41,7 +42,7 @@ def floor() -> None:
 
 if __name__ == "__main__":
     match sys.argv[1]:
-        case "ours":
+        case "compiled" | "plain":
             ours()
         case "sdk":
             sdk(*sys.argv[2:])
