@@ -4,7 +4,7 @@ It travels as `list[Line]`; a line is taken apart in this module only.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NewType
+from typing import NewType, cast
 
 from snapshot.job import Job
 from snapshot.statuses import ACTIVE, KNOWN_STATUSES, TERMINAL, meaning
@@ -91,24 +91,22 @@ def from_file(file: Iterable[bytes]) -> tuple[list[Line], bool]:
     Columns are found by the header's names; the second value says whether they are this version's. Raises ValueError
     without `id` or `status`, or if a line does not fit.
     """
-    rows = map(_row, file)
-    header = next(rows, b"")
-    columns = header.decode().split("\t")
+    rows = iter(file)
+    line = next(rows, b"")
+    columns = line.rstrip(b"\n").decode().split("\t")
     if not {"id", "status"} <= set(columns):
         raise ValueError("the header has no id or no status")
-    lines = []
-    for row in rows:
+    lines, tabs = [], len(columns) - 1
+    for line in rows:
         # Decoded to be checked: a line that is no UTF-8 raises UnicodeDecodeError, which is a ValueError.
-        if row.decode().count("\t") != len(columns) - 1:
+        if line.decode().count("\t") != tabs:
             raise ValueError("a line has more or fewer fields than the header")
-        lines.append(Line(row) if header == HEADER else _in_these_columns(row, columns))
-    return lines, header == HEADER
-
-
-def _row(line: bytes) -> bytes:
+        lines.append(line[:-1])
     if not line.endswith(b"\n"):
         raise ValueError("the last line is cut off")
-    return line[:-1]
+    if columns == [*Job._fields]:
+        return cast("list[Line]", lines), True
+    return [_in_these_columns(row, columns) for row in lines], False
 
 
 def _in_these_columns(row: bytes, columns: Sequence[str]) -> Line:

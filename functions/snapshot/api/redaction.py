@@ -23,7 +23,8 @@ def without_secrets(content: bytearray, secrets: Sequence[str]) -> bytearray:
     """A response without the secrets, so that no field brings one into a table or an event."""
     if (encoding := json.detect_encoding(content)) != "utf-8":
         content = bytearray(content.decode(encoding, "replace").encode())
-    if _ESCAPED.search(content):  # some servers escape more than they must
+    # Some servers escape more than they must. (Where none does, the plain search tells it ten times as fast.)
+    if b"\\u00" in content and _ESCAPED.search(content):
         content = bytearray(_ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), content))
     for secret in _longest_first(secrets):
         in_json = [json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], *_written(secret)]
