@@ -1,0 +1,55 @@
+"""What stands in an operator's way, as one sentence instead of a traceback."""
+
+import sys
+from collections.abc import Callable
+
+from botocore import exceptions
+
+# Credentials that AWS does not know, or no longer:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
+_REFUSED_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_LOG_IN = "Set them with `aws configure`, choose a profile with AWS_PROFILE, or log in again with `aws sso login`."
+
+
+class OperationError(Exception):
+    """The message says what is wrong and what to do."""
+
+
+def run(command: Callable[[], None]) -> None:
+    """Run a command; exit with a sentence and status 1 if something of the operator's or of AWS's is wrong."""
+    try:
+        command()
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")
+    except OperationError as error:
+        sys.exit(str(error))
+    except (exceptions.ClientError, exceptions.BotoCoreError) as error:
+        sys.exit(explain(error))
+
+
+def explain(error: exceptions.ClientError | exceptions.BotoCoreError) -> str:
+    """A sentence for an error of AWS's or on the way there."""
+    match error:
+        case exceptions.ClientError() if error.response["Error"]["Code"] in _REFUSED_CREDENTIALS:
+            return f"AWS refuses the credentials ({error.response['Error']['Message']}). {_LOG_IN}"
+        case (
+            exceptions.NoCredentialsError()
+            | exceptions.PartialCredentialsError()
+            | exceptions.CredentialRetrievalError()
+            | exceptions.ProfileNotFound()
+            | exceptions.SSOError()
+            | exceptions.TokenRetrievalError()
+        ):
+            return f"There are no valid AWS credentials ({error}). {_LOG_IN}"
+        case exceptions.ConnectionError() | exceptions.HTTPClientError():
+            return f"AWS cannot be reached: {error}"
+        case _:
+            return str(error)
