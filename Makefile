@@ -6,22 +6,14 @@ SOURCE ?= default
 EVENT ?=
 SINCE ?= 1day ago
 
-TOOLS := $(CURDIR)/.venv/bin
+TOOLS := .venv/bin
 READY := .venv/.ready
 SCANNERS := .venv/scanners/.ready
 BUILT := .aws-sam/build/template.yaml
 
-# The answers of the first `make deploy`; later ones and the targets below it read them.
-CONFIG := $(CURDIR)/samconfig.local.toml
-answer = $(shell sed -n 's/^$(1) = "\(.*\)"$$/\1/p' $(CONFIG) 2> /dev/null | tail -n 1)
-STACK ?= $(or $(call answer,stack_name),fine-tuning-snapshots)
-SECRET_PREFIX ?= $(or $(shell sed -n 's/.*SecretPrefix=\\"\([^\\]*\)\\".*/\1/p' $(CONFIG) 2> /dev/null),fine-tuning/)
-REGION := $(or $(call answer,region),$(AWS_REGION))
-ifneq ($(REGION),)
-export AWS_DEFAULT_REGION := $(REGION)
-endif
-output = $(TOOLS)/aws cloudformation describe-stacks --stack-name $(STACK) --output text \
-	--query "Stacks[0].Outputs[?OutputKey=='$(1)'].OutputValue"
+# What uses AWS is Python (functions/operations). What it is given goes through the environment: nothing is quoted.
+OPERATE = PYTHONPATH=functions $(TOOLS)/python -m operations
+export STACK SOURCE EVENT FULL SINCE LEVEL SECRET_PREFIX CONFIRM
 
 # Hashes for the tools too: they run with the credentials of whoever deploys.
 PIN = $(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
@@ -85,44 +77,23 @@ build: $(BUILT) ## Build the function for deployment
 
 .PHONY: secret
 secret: $(READY) ## Put the API key of SOURCE, from standard input, into a secret
-	@unset value; \
-	value=$$(PYTHONPATH=$(CURDIR)/functions $(TOOLS)/python -m check_secret '$(SECRET_PREFIX)' '$(SOURCE)') || exit; \
-	secrets="$(TOOLS)/aws secretsmanager --output text --query Name"; \
-	if $$secrets describe-secret --secret-id '$(SECRET_PREFIX)$(SOURCE)' > /dev/null 2>&1; then \
-		printf %s "$$value" | $$secrets put-secret-value --secret-id '$(SECRET_PREFIX)$(SOURCE)' --secret-string file:///dev/stdin; \
-	else \
-		printf %s "$$value" | $$secrets create-secret --name '$(SECRET_PREFIX)$(SOURCE)' --secret-string file:///dev/stdin; \
-	fi
+	@$(OPERATE).secret
 
 .PHONY: deploy
-deploy: $(BUILT) ## Build and deploy the stack; asks for parameters the first time
-	@if [ -f $(CONFIG) ]; then \
-		$(TOOLS)/sam deploy --config-file $(CONFIG) --no-fail-on-empty-changeset; \
-	else \
-		cp samconfig.toml $(CONFIG); trap : INT; status=0; \
-		$(TOOLS)/sam deploy --guided --config-file $(CONFIG) || status=$$?; \
-		grep -q parameter_overrides $(CONFIG) || rm -f $(CONFIG); \
-		[ $$status = 0 ] || [ ! -f $(CONFIG) ] || \
-			echo 'Mend your answers in $(notdir $(CONFIG)), or delete it to be asked again.' >&2; \
-		exit $$status; \
-	fi
+deploy: $(BUILT) ## Build and deploy the stack; asks for its parameters the first time
+	@$(OPERATE).deploy
 
 .PHONY: invoke
 invoke: $(READY) ## Run the deployed function once, for SOURCE or with EVENT
-	@function=$$($(call output,SnapshotFunction)) && answer=$$(mktemp) && trap 'rm -f "$$answer"' EXIT && \
-	failed=$$(AWS_MAX_ATTEMPTS=1 $(TOOLS)/aws lambda invoke --cli-read-timeout 0 \
-		--payload $(if $(EVENT),fileb://$(EVENT),'{"source": "$(SOURCE)"}') --function-name "$$function" --query FunctionError --output text "$$answer") && \
-	cat "$$answer" && echo && [ "$$failed" = None ]
+	@$(OPERATE).invoke
 
 .PHONY: latest
 latest: $(READY) ## Print the newest snapshot of SOURCE
-	@bucket=$$($(call output,SnapshotBucket)) && { $(TOOLS)/aws s3 cp "s3://$$bucket/latest/$(SOURCE).tsv" - || \
-		{ echo 'Is there a snapshot of the source $(SOURCE) yet? make invoke SOURCE=$(SOURCE) takes one.' >&2; exit 1; }; }
+	@$(OPERATE).latest
 
 .PHONY: logs
 logs: $(READY) ## Print the function's logs SINCE a time (default: 1day ago)
-	@group=$$($(call output,LogGroup)) && $(TOOLS)/sam logs --cw-log-group "$$group" --start-time '$(SINCE)' \
-		--filter=-CloudWatchMetrics # the metrics are log lines, and many
+	@$(OPERATE).logs
 
 # --- Housekeeping ---
 
@@ -162,5 +133,5 @@ $(SCANNERS): $(READY) tests/scanners/requirements.txt
 # The folders too: of a deleted module nothing else is newer than the build.
 $(BUILT): $(READY) template.yaml $(addprefix functions/snapshot/,Makefile requirements.txt . api aws) $(wildcard functions/snapshot/*.py functions/snapshot/*/*.py)
 	@echo 'Building the function ...' >&2
-	@PYTHON=$(TOOLS)/python $(TOOLS)/sam build > .venv/build.log 2>&1 || { cat .venv/build.log >&2; exit 1; }
+	@PYTHON="$(CURDIR)/$(TOOLS)/python" $(TOOLS)/sam build > .venv/build.log 2>&1 || { cat .venv/build.log >&2; exit 1; }
 	@sed -n '/^Note: /p' .venv/build.log >&2

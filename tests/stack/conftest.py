@@ -8,6 +8,7 @@ from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.stack import Stack
 from tests.stack.day import Day
+from tests.stack.operator import Operator
 
 SOURCES = ("alpha", "team-b")
 
@@ -38,3 +39,9 @@ def stack(aws: EmbeddedAws, shared_api: SimulatedApi) -> Stack:
 def day(aws: EmbeddedAws) -> Iterator[Day]:
     with Day(aws) as day:
         yield day
+
+
+@pytest.fixture(scope="module")
+def operator(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """One with answers that only this module's tests share."""
+    return Operator(aws, tmp_path_factory.mktemp("home"))

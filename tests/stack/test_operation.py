@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,74 +12,7 @@ import pytest
 
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT, EmbeddedAws
-from tests.sandbox.stack import sam_environment
-
-
-class Operator:
-    """Someone at a terminal, with credentials for the account and a configuration of their own."""
-
-    def __init__(self, aws: EmbeddedAws, folder: Path) -> None:
-        self._environment = sam_environment(aws) | {"HOME": str(folder)}
-        self._config = folder / "samconfig.local.toml"
-
-    def event(self, source: str) -> Path:
-        """A file with the event for a source."""
-        path = self._config.with_name("event.json")
-        path.write_text(json.dumps({"source": source}))
-        return path
-
-    def set_parameter(self, name: str, before: str, after: str) -> None:
-        """Edit the configuration that the first deployment wrote."""
-        text = self._config.read_text()
-        assert f'{name}=\\"{before}\\"' in text
-        self._config.write_text(text.replace(f'{name}=\\"{before}\\"', f'{name}=\\"{after}\\"'))
-
-    def make(self, *words: str, given: str | bytes = "", status: int = 0) -> str:
-        """Run make with some standard input; returns what it prints."""
-        done = subprocess.run(
-            self._command(words),
-            cwd=ROOT,
-            env=self._variables(),
-            input=given.encode() if isinstance(given, str) else given,
-            capture_output=True,
-            check=False,
-        )
-        output, errors = done.stdout.decode(), done.stderr.decode()
-        assert done.returncode == status, output + errors
-        return output + (errors if status else "")
-
-    def make_at_a_terminal(self, *words: str, prompt: str, typed: str) -> str:
-        """Run make at a terminal, and type when the prompt is there; returns what the terminal shows."""
-        spawn = "import pty, sys; pty.spawn(sys.argv[1:])"
-        with subprocess.Popen(
-            [sys.executable, "-c", spawn, *self._command(words)],
-            cwd=ROOT,
-            env=self._variables(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as process:
-            assert process.stdin
-            assert process.stdout
-            shown = b""
-            while prompt.encode() not in shown and (byte := process.stdout.read(1)):
-                shown += byte
-            process.stdin.write(typed.encode())
-            process.stdin.flush()
-            shown += process.stdout.read()
-        return shown.decode()
-
-    def _command(self, words: tuple[str, ...]) -> list[str]:
-        return ["make", "--silent", *words, f"CONFIG={self._config}"]
-
-    def _variables(self) -> dict[str, str]:
-        # Those of the names that a recipe may use are exported here, as in an operator's shell.
-        used = {"key": "x", "value": "x", "secret": "x"}
-        return used | {name: value for name, value in self._environment.items() if not name.startswith("MAKE")}
-
-
-@pytest.fixture(scope="module")
-def operator(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Operator:
-    return Operator(aws, tmp_path_factory.mktemp("home"))
+from tests.stack.operator import Operator
 
 
 def test_secret_deploy_invoke_latest_logs(operator: Operator, shared_api: SimulatedApi) -> None:
