@@ -2,9 +2,6 @@
 
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-SOURCE ?= default
-EVENT ?=
-SINCE ?= 1day ago
 
 TOOLS := .venv/bin
 READY := .venv/.ready

@@ -1,5 +1,7 @@
 """What stands in an operator's way, as one sentence instead of a traceback."""
 
+import io
+import os
 import sys
 from collections.abc import Callable
 
@@ -25,8 +27,15 @@ class OperationError(Exception):
 
 def run(command: Callable[[], None]) -> None:
     """Run a command; exit with a sentence and status 1 if something of the operator's or of AWS's is wrong."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what a terminal's encoding lacks is no reason to fail
     try:
         command()
+        sys.stdout.flush()
+    except BrokenPipeError:  # as of `| head`, which has read enough
+        # Or Python would fail when it flushes at the end: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit("\nStopped.")
     except OperationError as error:

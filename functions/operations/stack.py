@@ -52,6 +52,12 @@ class Stack(NamedTuple):
         """The stack's region."""
         return str(self.session.region_name)
 
+    def command(self, target: str, **variables: str) -> str:
+        """What to type for one of make's targets, about this stack."""
+        return " ".join(
+            ["make", target, *(f"{name}={value}" for name, value in {**variables, "STACK": self.name}.items())]
+        )
+
 
 def deployed() -> Stack:
     """The stack that the operator means; raises OperationError if it is not there to be used."""

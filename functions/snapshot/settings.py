@@ -11,6 +11,7 @@ from snapshot.errors import EventError, SettingsError
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 DEFAULT_SOURCE = "default"
+DEFAULT_SECRET_PREFIX = "fine-tuning/"  # noqa: S105  # of names, no secret
 
 MAX_AHEAD = timedelta(minutes=15)  # of a snapshot's time: more than any clock is off
 
@@ -37,7 +38,7 @@ class Settings(NamedTuple):
             raise SettingsError(f"The environment variable OPENAI_BASE_URL {problem}")
         return cls(
             bucket,
-            os.environ.get("SECRET_PREFIX", "fine-tuning/"),
+            os.environ.get("SECRET_PREFIX", DEFAULT_SECRET_PREFIX),
             base_url,
             os.environ.get("EVENT_BUS_NAME", "default"),
         )
