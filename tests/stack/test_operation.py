@@ -2,9 +2,12 @@
 
 import contextlib
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,38 +15,240 @@ import pytest
 
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT, EmbeddedAws
+from tests.sandbox.runtime import LambdaProcess
+from tests.sandbox.stack import Stack
 from tests.stack.operator import Operator
+from tests.stack.test_artifact import ARTIFACT
 
 
-def test_secret_deploy_invoke_latest_logs(operator: Operator, shared_api: SimulatedApi) -> None:
-    secret = shared_api.secret
-    prefix = "SECRET_PREFIX=operated/"
-    assert operator.make("secret", "SOURCE=mine", prefix, given="sk-not-yet-the-right-one") == "operated/mine\n"
-    assert operator.make("secret", "SOURCE=mine", prefix, given=secret + "\n") == "operated/mine\n"
-
-    # Guided: the stack's name, the region, then a question for each parameter, and some for SAM itself.
-    answers = ["operated", "us-east-1", "mine", "operated/", "", "", "DISABLED", *[""] * 7, "n", "y", "n", "y", "", ""]
-    told = operator.make("deploy", given="\n".join(answers) + "\n")
-    assert "Successfully created/updated stack - operated" in told
-    assert "No changes to deploy" in operator.make("deploy")
-    assert operator.make("secret", "SOURCE=other", given="sk-other") == "operated/other\n"  # the prefix is known now
-    operator.set_parameter("SnapshotMissingHours", "2", "3")
-    assert "Successfully created/updated stack - operated" in operator.make("deploy")
-
-    assert "make invoke SOURCE=mine takes one" in operator.make("latest", "SOURCE=mine", status=2)
-    assert json.loads(operator.make("invoke", "SOURCE=mine"))["full_listing"]
-    summary = json.loads(operator.make("invoke", f"EVENT={operator.event('mine')}"))
-    assert summary["job_count"] == 250
-    table = operator.make("latest", "SOURCE=mine")
-    assert table.count("\n") == 251
-    logged = operator.make("logs")
-    assert "Snapshot taken" in logged
-    assert "CloudWatchMetrics" not in logged
+@pytest.fixture(scope="module")
+def stack(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
+    stack = Stack(aws, "operated", {"Sources": "mine,empty,keyless", "ScheduleState": "DISABLED"})
+    for source in ("mine", "empty"):
+        stack.put_secret(source, own_api.secret)
+    stack.invoke(source="mine")
+    return stack
 
 
-def test_what_is_not_there_is_told(operator: Operator) -> None:
-    assert "does not exist" in operator.make("invoke", "STACK=no-such-stack", status=2)
-    assert "no-such-stack" in operator.make("latest", "STACK=no-such-stack", status=2)
+@pytest.fixture(scope="module")
+def operator(aws: EmbeddedAws, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    operator = Operator(aws, tmp_path_factory.mktemp("home"))
+    operator.environment["STACK"] = stack.name
+    return operator
+
+
+# --- make invoke ---
+
+
+def test_invoke_prints_the_summary_only(operator: Operator, own_api: SimulatedApi) -> None:
+    printed = operator.make("invoke", "SOURCE=mine")
+    assert json.loads(printed.output)["job_count"] == len(own_api.jobs)
+    assert printed.errors == ""
+
+
+def test_invoke_lists_everything_when_asked_to(operator: Operator) -> None:
+    assert not json.loads(operator.make("invoke", "SOURCE=mine").output)["full_listing"]
+    assert json.loads(operator.make("invoke", "SOURCE=mine", "FULL=1").output)["full_listing"]
+
+
+def test_invoke_takes_an_event(operator: Operator) -> None:
+    event = operator.folder / "an event.json"
+    event.write_text('{"source": "mine", "full": true}')
+    assert json.loads(operator.make("invoke", f"EVENT={event}").output)["full_listing"]
+
+
+@pytest.mark.parametrize("word", ["SOURCE=mine", "FULL=1"])
+def test_invoke_refuses_what_the_event_would_contradict(word: str, operator: Operator) -> None:
+    printed = operator.make("invoke", "EVENT=events/default.json", word, status=2)
+    assert printed.output == ""
+    assert printed.errors.startswith("EVENT is a whole event")
+
+
+def test_invoke_names_an_event_that_is_not_there(operator: Operator) -> None:
+    printed = operator.make("invoke", "EVENT=no-such.json", status=2)
+    assert printed.errors.startswith("The event no-such.json cannot be read: No such file or directory.\n")
+
+
+def test_a_failed_run_is_a_sentence(operator: Operator) -> None:
+    printed = operator.make("invoke", "SOURCE=keyless", status=2)
+    assert printed.output == ""
+    assert printed.errors.startswith("The secret operated/keyless does not exist or has no value")
+    assert "make secret SOURCE=keyless" in printed.errors
+    assert "Traceback" not in printed.errors
+
+
+# --- make latest ---
+
+
+def test_latest_prints_the_table_byte_for_byte(operator: Operator, stack: Stack) -> None:
+    operator.make("invoke", "SOURCE=mine")
+    assert operator.make("latest", "SOURCE=mine").output.encode() == stack.objects()["latest/mine.tsv"]
+
+
+def test_latest_says_how_to_take_a_first_snapshot(operator: Operator) -> None:
+    printed = operator.make("latest", "SOURCE=empty", status=2)
+    assert printed.output == ""
+    assert "`make invoke SOURCE=empty STACK=operated` takes one." in printed.errors
+
+
+def test_a_reader_that_has_enough_is_no_error(operator: Operator, stack: Stack) -> None:
+    stack.aws.client("s3").put_object(
+        Bucket=stack.outputs["SnapshotBucket"], Key="latest/large.tsv", Body=b"x" * 4_000_000
+    )
+    done = subprocess.run(
+        "make --silent latest SOURCE=large | head -c 9", shell=True, cwd=ROOT, env=operator.environment,
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == b"x" * 9
+    assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr
+
+
+# --- make logs ---
+
+
+class Log:
+    """A stream of the stack's log group, to which lines can be added as the function's process would."""
+
+    def __init__(self, stack: Stack, name: str) -> None:
+        self._logs, self._at = (
+            stack.aws.client("logs"),
+            {"logGroupName": stack.outputs["LogGroup"], "logStreamName": name},
+        )
+        self._logs.create_log_stream(**self._at)
+
+    def add(self, *lines: str | dict[str, Any], hours_ago: float = 0) -> None:
+        """Lines of text or JSON, in this order."""
+        time = int((datetime.now(UTC) - timedelta(hours=hours_ago)).timestamp() * 1000)
+        events = [
+            {"timestamp": time + number, "message": line if isinstance(line, str) else json.dumps(line)}
+            for number, line in enumerate(lines)
+        ]
+        self._logs.put_log_events(**self._at, logEvents=events)
+
+
+@pytest.fixture(scope="module")
+def log(stack: Stack) -> Log:
+    return Log(stack, "by hand")
+
+
+def test_a_run_is_one_line(operator: Operator) -> None:
+    operator.make("invoke", "SOURCE=mine")
+    printed = operator.make("logs", "SINCE=1h").output
+    line = next(line for line in reversed(printed.splitlines()) if "Snapshot taken" in line)
+    time, level, source, *words = line.split()
+    assert datetime.fromisoformat(time).tzinfo
+    assert (level, source) == ("INFO", "mine")
+    assert {"Snapshot", "taken", "job_count=250", "full_listing=false"} <= {*words}
+    assert "CloudWatchMetrics" not in printed
+    assert "platform" not in printed
+
+
+def test_logs_of_a_level_have_those_above_it_only(operator: Operator, log: Log) -> None:
+    for level in ("INFO", "WARNING", "ERROR"):
+        log.add({"level": level, "message": f"a line at {level}", "source": "levels"})
+    printed = operator.make("logs", "LEVEL=warning").output
+    assert "a line at WARNING" in printed
+    assert "a line at ERROR" in printed
+    assert "a line at INFO" not in printed
+    printed = operator.make("logs", "LEVEL=ERROR").output
+    assert "a line at ERROR" in printed
+    assert "a line at WARNING" not in printed
+
+
+def test_logs_begin_at_the_time_given(operator: Operator, log: Log) -> None:
+    log.add({"level": "INFO", "message": "30 hours old"}, hours_ago=30)
+    assert "30 hours old" not in operator.make("logs").output
+    assert "30 hours old" in operator.make("logs", "SINCE=2days ago").output
+    assert "'2days ago', '30min ago'" in operator.make("logs", "SINCE=soon", status=2).errors
+
+
+# A report of Lambda's: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
+def report(request: str, status: str, **more: str) -> dict[str, Any]:
+    metrics = {"durationMs": 900000.0, "billedDurationMs": 900000, "memorySizeMB": 256, "maxMemoryUsedMB": 131}
+    return {
+        "time": "2026-11-22T13:15:00.000Z",
+        "type": "platform.report",
+        "record": {"requestId": request, "metrics": metrics, "status": status, **more},
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    {
+        "time-out": (report("1", "timeout"), "Lambda ended the run: it took longer than a run may duration=900000 ms"),
+        "out of memory": (report("2", "error", errorType="Runtime.OutOfMemory"), "ended the run: Runtime.OutOfMemory"),
+        "import error": (
+            {
+                "timestamp": "2026-11-22T13:15:00Z",
+                "level": "ERROR",
+                "errorMessage": "Unable to import module 'snapshot.app': No module named 'requests'",
+                "errorType": "Runtime.ImportModuleError",
+                "requestId": "",
+                "stackTrace": [],
+            },
+            "Runtime.ImportModuleError: Unable to import module 'snapshot.app'",
+        ),
+        "time-out as text": (
+            "2026-11-22T13:15:00.000Z 3 Task timed out after 900.01 seconds\n\n",
+            "Task timed out after",
+        ),
+        "crash": ("Fatal Python error: Segmentation fault\n\nCurrent thread", "Segmentation fault Current thread"),
+    }.values(),
+)
+def test_what_ends_the_process_is_an_error(
+    line: str | dict[str, Any], shown: str, operator: Operator, log: Log
+) -> None:
+    log.add(line)
+    errors = operator.make("logs", "LEVEL=ERROR").output
+    assert shown in errors
+    assert all(datetime.fromisoformat(line.split()[0]) for line in errors.splitlines())
+
+
+def test_a_run_that_succeeded_is_no_error(operator: Operator, log: Log) -> None:
+    log.add(report("of-a-success", "success"))
+    assert "of-a-success" not in operator.make("logs").output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="AWS's runtime client is compiled for Linux only")
+def test_an_error_is_one_line_though_the_runtime_repeats_it(
+    operator: Operator, stack: Stack, log: Log, aws: EmbeddedAws
+) -> None:
+    function = stack.outputs["SnapshotFunction"]
+    configuration = aws.client("lambda").get_function_configuration(FunctionName=function)
+    with LambdaProcess(ARTIFACT, configuration, aws.environment) as process:
+        invocation = process.invoke({"source": "unheard-of"})
+    log.add(*invocation.output, report(invocation.request_id, "error", errorType="Function.SecretError"))
+    printed = operator.make("logs", "LEVEL=ERROR").output
+    assert printed.count("unheard-of") == printed.count("operated/unheard-of") + printed.count("SOURCE=unheard-of") + 1
+    assert len([line for line in printed.splitlines() if "unheard-of" in line]) == 1
+    assert "Function.SecretError" not in printed
+
+
+def test_an_empty_log_is_told_beside_the_answer(operator: Operator) -> None:
+    printed = operator.make("logs", "LEVEL=CRITICAL")
+    assert printed.output == ""
+    assert printed.errors.startswith("Nothing was logged since ")
+
+
+def test_a_terminal_may_lack_characters(operator: Operator, log: Log) -> None:
+    log.add({"level": "INFO", "message": "model «ü» \u2192 \u001b[31m"})
+    printed = operator.make(
+        "logs", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="ascii"
+    ).output
+    assert r"model \xab\xfc\xbb \u2192 ?[31m" in printed
+
+
+def test_no_folder_and_no_value_is_taken_apart_by_the_shell(operator: Operator) -> None:
+    printed = operator.make("latest", "SOURCE=it's $(HOME) `id`", status=2)
+    assert "There is no snapshot of the source it's" in printed.errors
+
+
+@pytest.mark.parametrize("target", ["invoke", "latest", "logs", "status"])
+def test_a_stack_that_is_not_there_is_told(target: str, operator: Operator) -> None:
+    printed = operator.make(target, "STACK=no-such-stack", status=2)
+    assert printed.output == ""
+    assert printed.errors.startswith("There is no stack no-such-stack in us-east-1.")
 
 
 # --- make secret ---
@@ -73,15 +278,30 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
 
 
 def test_a_name_that_no_run_would_take_is_refused(operator: Operator) -> None:
-    assert "source 'a.b' is not valid" in operator.make("secret", "SOURCE=a.b", PREFIX, given=KEY, status=2)
+    assert "source 'a.b' is not valid" in operator.make("secret", "SOURCE=a.b", PREFIX, given=KEY, status=2).errors
+
+
+def test_the_prefix_is_that_of_the_stack_unless_one_is_given(operator: Operator) -> None:
+    assert operator.make("secret", "SOURCE=new", given=KEY).output == "operated/new\n"
+    assert operator.make("secret", "SOURCE=new", PREFIX, given=KEY).output == "checked/new\n"
+    assert operator.make("secret", "SOURCE=new", "STACK=not-yet", given=KEY).output == "fine-tuning/new\n"
+
+
+def test_a_secret_that_is_scheduled_for_deletion_is_restored_first(operator: Operator, secrets: Any) -> None:
+    operator.make("secret", "SOURCE=going", PREFIX, given=KEY)
+    secrets.delete_secret(SecretId="checked/going")
+    printed = operator.make("secret", "SOURCE=going", PREFIX, given=KEY, status=2)
+    assert "aws secretsmanager restore-secret --secret-id checked/going" in printed.errors
+    secrets.restore_secret(SecretId="checked/going")
+    operator.make("secret", "SOURCE=going", PREFIX, given=KEY)
 
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_a_run_would_refuse_is_not_stored(kind: str, operator: Operator, secrets: Any) -> None:
     value, message = REFUSED[kind]
-    told = operator.make("secret", "SOURCE=refused", PREFIX, given=value, status=2)
-    assert message in told
-    assert "sk-" not in told
+    printed = operator.make("secret", "SOURCE=refused", PREFIX, given=value, status=2)
+    assert message in printed.errors
+    assert "sk-" not in "".join(printed)
     with pytest.raises(secrets.exceptions.ResourceNotFoundException):
         secrets.get_secret_value(SecretId="checked/refused")
 
@@ -149,5 +369,5 @@ def secrets(aws: EmbeddedAws) -> Any:
 def test_help_lists_every_target(operator: Operator) -> None:
     makefile = (ROOT / "Makefile").read_text()
     targets = {line.split(": ")[1] for line in makefile.splitlines() if line.startswith(".PHONY: ")}
-    listed = {line.split()[1] for line in operator.make("help").splitlines() if line.startswith("  make ")}
+    listed = {line.split()[1] for line in operator.make("help").output.splitlines() if line.startswith("  make ")}
     assert targets == listed

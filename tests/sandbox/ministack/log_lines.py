@@ -1,0 +1,79 @@
+"""A function's log group as CloudWatch has it: filtered by terms, and with Lambda's own lines in JSON."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ministack.services import cloudwatch_logs
+
+_REPORT = re.compile(r"REPORT RequestId: (\S+)\tDuration: (\S+) ms.*Memory Size: (\d+) MB\tMax Memory Used: (\d+) MB")
+_TERM = re.compile(r'([-?]?)(?:"([^"]+)"|(\w+))(?:\s+|\Z)')
+
+
+def close_gaps() -> None:
+    """Take all kinds of terms in a filter, and write what Lambda writes for a function whose log format is JSON."""
+    cloudwatch_logs._compile_filter_pattern = _compile_pattern
+    append = cloudwatch_logs._append_log_events
+    cloudwatch_logs._append_log_events = lambda stream, events, *rest: append(stream, [*_in_json(events)], *rest)
+
+
+def _compile_pattern(pattern: str) -> Callable[[str], bool]:
+    """Terms that a line must have, must not have (`-`), or of which it must have one (`?`); case counts.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/matching-terms-unstructured-log-events.html
+    """
+    terms: dict[str, list[str]] = {"": [], "-": [], "?": []}
+    position = 0
+    while position < len(pattern):
+        if not (match := _TERM.match(pattern, position)):
+            raise ValueError(f"MiniStack is not made for this pattern: {pattern}")
+        terms[match[1]].append(match[2] or match[3])
+        position = match.end()
+    if terms["?"] and (terms[""] or terms["-"]):
+        raise ValueError(f"CloudWatch would ignore the terms with a question mark: {pattern}")
+
+    def matches(message: str) -> bool:
+        has_one = not terms["?"] or any(term in message for term in terms["?"])
+        return has_one and all(term in message for term in terms[""]) and not any(t in message for t in terms["-"])
+
+    return matches
+
+
+def _in_json(events: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The lines of an invocation, those of Lambda and of its Python runtime in JSON; other lines as they are.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html; the runtime's is seen in
+    tests/stack/test_runtime.py.
+    """
+    request, status = "", "success"
+    trace: list[str] | None = None
+    for event in events:
+        message: str = event["message"]
+        time = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+        line: Mapping[str, Any] | None = None
+        if message.startswith("START RequestId: "):
+            _, _, request, _, version = message.split()
+            line = _platform(time, "platform.start", {"requestId": request, "version": version})
+        elif request and message == "Traceback (most recent call last):":
+            status, trace = "error", []
+            continue
+        elif trace is not None and message.startswith(" "):
+            trace.append(message)
+            continue
+        elif trace is not None:
+            kind, _, text = message.partition(": ")
+            error = {"errorMessage": text, "errorType": kind.split(".")[-1], "requestId": request, "stackTrace": trace}
+            line, trace = {"timestamp": f"{time:%Y-%m-%dT%H:%M:%SZ}", "level": "ERROR", **error}, None
+        elif report := _REPORT.match(message):
+            size, used = int(report[3]), int(report[4])
+            metrics = {"durationMs": float(report[2]), "memorySizeMB": size, "maxMemoryUsedMB": used}
+            line = _platform(time, "platform.report", {"requestId": request, "metrics": metrics, "status": status})
+        elif message.startswith("END RequestId: "):
+            continue
+        yield {**event, "message": json.dumps(line) if line else message}
+
+
+def _platform(time: datetime, kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    return {"time": f"{time:%Y-%m-%dT%H:%M:%S.%fZ}", "type": kind, "record": record}
