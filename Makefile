@@ -92,6 +92,10 @@ latest: $(READY) ## Print the newest snapshot of SOURCE
 logs: $(READY) ## Print the function's logs SINCE a time (default: 1day ago)
 	@$(OPERATE).logs
 
+.PHONY: status
+status: $(READY) ## Say whether all is well with the deployed stack
+	@$(OPERATE).status
+
 # --- Housekeeping ---
 
 .PHONY: lock

@@ -1,0 +1,79 @@
+"""What a stack reports by itself: its alarms, who gets their messages, and the errors in its log."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from operations.findings import Finding, Problem, age
+from operations.log_lines import Entry
+from operations.observation import Alarm, Subscriber
+from operations.stack import Stack
+
+_EVALUATED_WITHIN = timedelta(hours=1)  # after a snapshot every alarm has left INSUFFICIENT_DATA
+_MESSAGE_SHOWN = 300  # characters
+
+
+def of_alarms(
+    alarms: Sequence[Alarm], deployed: Stack, sources: Iterable[str], written: Mapping[str, datetime]
+) -> Finding:
+    """The alarms; `written` is when each source's newest snapshot was."""
+    problems = [
+        Problem(
+            f"{alarm.name} has been in ALARM since {alarm.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC "
+            f"({alarm.reason.rstrip('.')}). {alarm.description}"
+        )
+        for alarm in alarms
+        if alarm.state == "ALARM"
+    ]
+    for alarm in alarms:
+        newest = written.get(alarm.source) if alarm.source else max(written.values(), default=None)
+        if alarm.state == "INSUFFICIENT_DATA" and newest and newest - alarm.since > _EVALUATED_WITHIN:
+            what = f"{alarm.name} has no data, though there are snapshots: the metrics in the log do not arrive. Has"
+            problems.append(Problem(f"{what} the function another log format or log level than the template says?"))
+        if not alarm.actions_enabled:
+            command = f"aws cloudwatch enable-alarm-actions --region {deployed.region} --alarm-names '{alarm.name}'"
+            problems.append(Problem(f"The actions of {alarm.name} are disabled: it sends no message.", command))
+    problems += [
+        Problem(f"No alarm of {source} sends a message.", deployed.command("deploy"))
+        for source in sources
+        if source not in {alarm.source for alarm in alarms}
+    ]
+    states = {state: sum(alarm.state == state for alarm in alarms) for state in ("ALARM", "INSUFFICIENT_DATA", "OK")}
+    return Finding(", ".join(f"{count} {state}" for state, count in states.items() if count) or "none", problems)
+
+
+def of_subscribers(subscribers: Sequence[Subscriber], deployed: Stack) -> Finding:
+    """Who gets the messages, and whether the stack's own address does."""
+    address, topic = deployed.parameters["NotificationEmail"], deployed.outputs["Topic"]
+    resend = (
+        f"aws sns subscribe --region {deployed.region} --topic-arn {topic} --protocol email --notification-endpoint"
+    )
+    problems = [
+        Problem(
+            f"{subscriber.endpoint} has not confirmed, and gets no message: follow the link in the mail with the "
+            "subject AWS Notification - Subscription Confirmation. Where that is lost, this sends another:",
+            f"{resend} {subscriber.endpoint}",
+        )
+        for subscriber in subscribers
+        if subscriber.protocol == "email" and not subscriber.confirmed
+    ]
+    if address and address not in {subscriber.endpoint for subscriber in subscribers}:
+        problems.append(Problem(f"{address} is not subscribed any more. This asks it anew:", f"{resend} {address}"))
+    names = [s.endpoint if s.protocol == "email" else s.protocol for s in subscribers if s.confirmed]
+    return Finding(", ".join(names) or "to nobody", problems)
+
+
+def of_errors(errors: Mapping[str, Entry], deployed: Stack, written: Mapping[str, datetime], now: datetime) -> Finding:
+    """The last error; one needs a hand if its source (if that is not known: any source) has had no snapshot since."""
+    problems = []
+    for source, entry in errors.items():
+        newest = written.get(source) if source else min(written.values(), default=None)
+        if newest is None or newest < entry.time.replace(microsecond=0):  # S3 has whole seconds
+            what = (
+                f"A run{f' of {source}' if source else ''} failed {age(entry.time, now)}, and none has succeeded since."
+            )
+            problems.append(Problem(what, deployed.command("logs", LEVEL="ERROR")))
+    if not errors:
+        return Finding("none in the last day")
+    last = max(errors.values(), key=lambda entry: entry.time)
+    message = last.message if len(last.message) <= _MESSAGE_SHOWN else f"{last.message[:_MESSAGE_SHOWN]}..."
+    return Finding(f"{age(last.time, now)}{f', {last.source}' if last.source else ''}: {message}", problems)

@@ -1,0 +1,107 @@
+"""What is well with a stack and its sources, and what needs a hand, judged by what AWS says of them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from snapshot.statuses import KNOWN_STATUSES
+
+from operations.observation import Schedule, Snapshot
+from operations.schedules import in_words, next_run
+from operations.stack import Stack
+
+
+class Problem(NamedTuple):
+    """Something that needs a hand, and the command that helps, if there is one."""
+
+    what: str
+    command: str = ""
+
+
+class Finding(NamedTuple):
+    """What is shown of a part of the stack, and what is wrong with it."""
+
+    text: str
+    problems: Sequence[Problem] = ()
+
+
+def of_stack(deployed: Stack) -> Finding:
+    """The stack's own status."""
+    problems = []
+    if deployed.status.endswith("ROLLBACK_FAILED"):
+        command = f"aws cloudformation continue-update-rollback --stack-name {deployed.name}"
+        problems = [
+            Problem(f"The stack is in {deployed.status}: no update is possible until it has gone back.", command)
+        ]
+    elif "ROLLBACK" in deployed.status or "FAILED" in deployed.status:
+        problems = [
+            Problem(f"The stack is in {deployed.status}: the last change was undone.", deployed.command("deploy"))
+        ]
+    return Finding(deployed.status, problems)
+
+
+def of_snapshot(newest: Snapshot | None, deployed: Stack, source: str, now: datetime) -> Finding:
+    """The age of a source's newest snapshot."""
+    if newest is None:
+        command = deployed.command("invoke", SOURCE=source)
+        return Finding("No snapshot", [Problem(f"There is no snapshot of {source} yet.", command)])
+    hours = int(deployed.parameters["SnapshotMissingHours"])
+    text = age(newest.time, now)
+    problems = []
+    if deployed.parameters["ScheduleState"] == "ENABLED" and now - newest.time > timedelta(hours=hours):
+        what = f"The newest snapshot of {source} was taken {text}, which is over SnapshotMissingHours ({hours})."
+        problems = [Problem(what, deployed.command("logs", LEVEL="ERROR"))]
+    return Finding(f"Snapshot {text}", problems)
+
+
+def of_jobs(newest: Snapshot | None, _deployed: Stack) -> Finding:
+    """A source's jobs by status; the next run replaces a table that cannot be read."""
+    if newest is None or newest.jobs is None:
+        return Finding("Jobs unknown")
+    statuses = [*KNOWN_STATUSES, *sorted({*newest.jobs} - {*KNOWN_STATUSES})]
+    counts = ", ".join(f"{newest.jobs[status]} {status}" for status in statuses if newest.jobs[status])
+    return Finding(f"{newest.jobs.total()} jobs{': ' if counts else ''}{counts}")
+
+
+def of_schedules(schedules: Iterable[Schedule], deployed: Stack, source: str, now: datetime) -> Finding:
+    """When a source runs next."""
+    own = [schedule for schedule in schedules if schedule.source == source]
+    console = f"https://{deployed.region}.console.aws.amazon.com/scheduler/home?region={deployed.region}#schedules"
+    problems = [
+        Problem(f"The schedule {schedule.name} is disabled, though ScheduleState is ENABLED. Enable it here:", console)
+        for schedule in own
+        if not schedule.enabled and deployed.parameters["ScheduleState"] == "ENABLED"
+    ]
+    if {schedule.full for schedule in own} != {True, False}:
+        # CloudFormation does not look whether a resource that it made is still there.
+        what = f"A schedule of {source} is gone. Deploy the stack without the source in Sources, then with it again:"
+        problems.append(Problem(what, deployed.command("deploy")))
+    enabled = [schedule for schedule in own if schedule.enabled]
+    regular = next((schedule for schedule in enabled if not schedule.full), None)
+    if regular is None:
+        return Finding("schedule DISABLED", problems)
+    times = {schedule: next_run(schedule.expression, schedule.timezone, now) for schedule in enabled}
+    if times[regular] is None:
+        return Finding(f"runs {in_words(regular.expression, regular.timezone)}", problems)
+    return Finding(f"next run at {min(filter(None, times.values())):%H:%M} UTC", problems)
+
+
+def of_secret(problem: str, deployed: Stack, source: str) -> Finding:
+    """Whether a run finds its secret."""
+    if not problem:
+        return Finding("")
+    name = deployed.parameters["SecretPrefix"] + source
+    command = deployed.command("secret", SOURCE=source)
+    if "deletion" in problem:
+        command = f"aws secretsmanager restore-secret --region {deployed.region} --secret-id {name}"
+    return Finding("", [Problem(f"The secret {name} {problem}.", command)])
+
+
+def age(time: datetime, now: datetime) -> str:
+    """How long ago a time is, in the unit that says most."""
+    minutes = int((now - time).total_seconds() // 60)
+    for unit, length in (("day", 24 * 60), ("hour", 60), ("minute", 1)):
+        if minutes >= 2 * length or (minutes >= length and unit == "minute"):
+            count = minutes // length
+            return f"{count} {unit}{'s' if count != 1 else ''} ago"
+    return "just now"

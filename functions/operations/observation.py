@@ -1,0 +1,146 @@
+"""What AWS says of the parts of a stack, with few calls; each function makes those for one kind of part."""
+
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from snapshot import table
+from snapshot.statuses import meaning
+
+from operations import log_lines, logs
+from operations.latest import newest
+from operations.stack import Stack
+
+_CALLS_AT_ONCE = 8
+
+
+class Snapshot(NamedTuple):
+    """The newest table of a source; `jobs` counts by status, and is None if the table cannot be read.
+
+    A repeated run has the time of the first attempt, so when the table was written is another matter.
+    """
+
+    time: datetime
+    written: datetime
+    jobs: Counter[str] | None
+
+
+class Schedule(NamedTuple):
+    """One of the two schedules of a source; `full` is the daily one."""
+
+    name: str
+    source: str
+    full: bool
+    expression: str
+    timezone: str
+    enabled: bool
+
+
+class Alarm(NamedTuple):
+    """An alarm; its `source` is empty for the one of the whole stack."""
+
+    name: str
+    source: str
+    state: str
+    since: datetime
+    reason: str
+    description: str
+    actions_enabled: bool
+
+
+class Subscriber(NamedTuple):
+    """A subscriber of the topic. The endpoint may hold a key, unless the protocol is `email`."""
+
+    protocol: str
+    endpoint: str
+    confirmed: bool
+
+
+def snapshot(s3: Any, deployed: Stack, source: str) -> Snapshot | None:
+    """The newest table: read whole, so that the counts are of the very table whose age is shown."""
+    response = newest(s3, deployed, source)
+    if response is None:
+        return None
+    written = response["LastModified"]
+    try:
+        time = datetime.fromisoformat(response["Metadata"]["snapshot-time"])
+    except (KeyError, ValueError):  # somebody has copied the table without its metadata
+        time = written
+    try:
+        lines = table.from_body(response["Body"].read())
+    except ValueError:
+        return Snapshot(time, written, None)
+    return Snapshot(time, written, Counter(meaning(table.status(line)) for line in lines))
+
+
+def schedules(scheduler: Any, group: str) -> list[Schedule]:
+    """All schedules of the stack."""
+
+    def read(name: str) -> Schedule:
+        schedule = scheduler.get_schedule(GroupName=group, Name=name)
+        event = json.loads(schedule["Target"]["Input"])
+        return Schedule(
+            name,
+            event["source"],
+            event.get("full", False),
+            schedule["ScheduleExpression"],
+            schedule["ScheduleExpressionTimezone"],
+            schedule["State"] == "ENABLED",
+        )
+
+    pages = scheduler.get_paginator("list_schedules").paginate(GroupName=group)
+    names = [schedule["Name"] for page in pages for schedule in page["Schedules"]]
+    with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
+        return list(pool.map(read, names))
+
+
+def alarms(cloudwatch: Any, topic: str) -> list[Alarm]:
+    """All alarms that report to the topic."""
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(ActionPrefix=topic)
+    return [
+        Alarm(
+            alarm["AlarmName"],
+            {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}.get("Source", ""),
+            alarm["StateValue"],
+            alarm["StateTransitionedTimestamp"],
+            alarm["StateReason"],
+            alarm.get("AlarmDescription", ""),
+            alarm["ActionsEnabled"],
+        )
+        for page in pages
+        for alarm in page["MetricAlarms"]
+    ]
+
+
+def subscribers(sns: Any, topic: str) -> list[Subscriber]:
+    """Who is subscribed to the topic; one that has unsubscribed is not."""
+    pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    return [
+        Subscriber(
+            subscription["Protocol"],
+            subscription["Endpoint"],
+            subscription["SubscriptionArn"] != "PendingConfirmation",
+        )
+        for page in pages
+        for subscription in page["Subscriptions"]
+        if subscription["SubscriptionArn"] != "Deleted"
+    ]
+
+
+def secret_problem(secrets: Any, name: str) -> str:
+    """What keeps a run from reading the secret, of which only the description is read here; empty if nothing does."""
+    try:
+        description = secrets.describe_secret(SecretId=name)
+    except secrets.exceptions.ResourceNotFoundException:
+        return "does not exist"
+    if "DeletedDate" in description:
+        return "is scheduled for deletion"
+    stages = description.get("VersionIdsToStages", {}).values()
+    return "" if any("AWSCURRENT" in names for names in stages) else "has no value"
+
+
+def last_errors(client: Any, group: str, now: datetime) -> dict[str, log_lines.Entry]:
+    """The last error of each source in the last day; under the empty name those of which the source is not known."""
+    return {entry.source: entry for entry in logs.read(client, group, now - timedelta(days=1), "ERROR")}

@@ -1,0 +1,258 @@
+"""`make status` in each state that it has to tell from the others, in the embedded AWS."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.sandbox.api import SimulatedApi
+from tests.sandbox.aws import ROOT, EmbeddedAws
+from tests.sandbox.stack import Stack
+from tests.stack.operator import Operator, Printed
+
+ADDRESS = "someone@example.com"
+
+
+@pytest.fixture(scope="module")
+def stack(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
+    # Schedules that are enabled, but run at no time at which these tests are likely to.
+    stack = Stack(
+        aws,
+        "observed",
+        {"Sources": "alpha,team-b", "ScheduleExpression": "cron(1 3 * * ? *)", "NotificationEmail": ADDRESS},
+    )
+    aws.client("sns").confirm_subscription(TopicArn=stack.outputs["Topic"], Token=ADDRESS)
+    for source in ("alpha", "team-b"):
+        stack.put_secret(source, own_api.secret)
+        stack.invoke(source=source)
+    return stack
+
+
+@pytest.fixture(scope="module")
+def operator(aws: EmbeddedAws, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    operator = Operator(aws, tmp_path_factory.mktemp("home"))
+    operator.environment["STACK"] = stack.name
+    return operator
+
+
+@pytest.fixture
+def status(operator: Operator) -> Callable[[], Printed]:
+    """Run `make status`, which has to find something."""
+    return lambda: operator.make("status", status=2)
+
+
+def unwrapped(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_all_is_well_after_the_first_snapshots(operator: Operator, own_api: SimulatedApi) -> None:
+    printed = operator.make("status")
+    assert printed.errors == ""
+    assert printed.output.startswith("observed in us-east-1\n")
+    assert printed.output.endswith("\nAll is well.\n")
+    for source in ("alpha", "team-b"):
+        assert re.search(
+            rf"^{source} +Snapshot (just now|\d+ minutes? ago), next run at 03:0\d UTC$", printed.output, re.MULTILINE
+        )
+    assert printed.output.count(f"            {len(own_api.jobs)} jobs: ") == 2
+    assert re.search(r"^Stack +CREATE_COMPLETE$", printed.output, re.MULTILINE)
+    assert re.search(r"^Alarms +11 OK$", printed.output, re.MULTILINE)
+    assert re.search(rf"^Messages +{ADDRESS}$", printed.output, re.MULTILINE)
+    assert re.search(r"^Last error +none in the last day$", printed.output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_no_line_is_wider_than_the_terminal(width: int, operator: Operator) -> None:
+    printed = operator.make("status", COLUMNS=str(width))
+    assert max(map(len, printed.output.splitlines())) <= width
+
+
+def test_the_screen_is_plain_ascii(operator: Operator) -> None:
+    assert operator.make("status", PYTHONIOENCODING="ascii").output.isascii()
+
+
+def test_the_screen_in_the_readme_is_one_of_these(operator: Operator) -> None:
+    section = (ROOT / "README.md").read_text().split("### Is all well?")[1].split("\n### ")[0]
+    (sample,) = re.findall(r"```console\n\$ make status\n(.*?)```", section, re.DOTALL)
+
+    def shape(text: str) -> list[str]:
+        """Of each paragraph the labels, or the first word."""
+        return [re.sub(r"\d+", "0", line.split("  ")[0]) for line in text.splitlines() if line[:1] not in {"", " "}]
+
+    assert max(map(len, sample.splitlines())) <= 80
+    sample_shape, real = shape(sample), shape(operator.make("status").output)
+    assert sample_shape[0] == "fine-tuning-snapshots in us-east-0"
+    assert real[0] == "observed in us-east-0"
+    assert sample_shape[2:] == real[3:]  # with one source and two
+
+
+# --- Sources ---
+
+
+def test_a_source_without_a_snapshot_needs_a_first_run(stack: Stack, status: Callable[[], Printed]) -> None:
+    with moved_away(stack, "latest/team-b.tsv"):
+        output = status().output
+    assert "- There is no snapshot of team-b yet.\n    make invoke SOURCE=team-b STACK=observed\n" in output
+    assert "snapshot of alpha" not in output
+
+
+def test_a_snapshot_that_is_too_old_is_told(stack: Stack, status: Callable[[], Printed]) -> None:
+    s3, bucket = stack.aws.client("s3"), stack.outputs["SnapshotBucket"]
+    with moved_away(stack, "latest/team-b.tsv") as (body, metadata):
+        taken = datetime.now(UTC) - timedelta(hours=3)
+        old = metadata | {"snapshot-time": f"{taken:%Y-%m-%dT%H:%M:%SZ}"}
+        s3.put_object(Bucket=bucket, Key="latest/team-b.tsv", Body=body, Metadata=old)
+        output = status().output
+    assert "The newest snapshot of team-b was taken 3 hours ago, which is over SnapshotMissingHours" in unwrapped(
+        output
+    )
+    assert "    make logs LEVEL=ERROR STACK=observed\n" in output
+
+
+@contextmanager
+def moved_away(stack: Stack, key: str) -> Iterator[tuple[bytes, dict[str, str]]]:
+    """Without an object in the bucket."""
+    s3, at = stack.aws.client("s3"), {"Bucket": stack.outputs["SnapshotBucket"], "Key": key}
+    response = s3.get_object(**at)
+    body = response["Body"].read()
+    s3.delete_object(**at)
+    try:
+        yield body, response["Metadata"]
+    finally:
+        s3.put_object(**at, Body=body, Metadata=response["Metadata"])
+
+
+def test_a_schedule_that_somebody_disabled_is_told(stack: Stack, status: Callable[[], Printed]) -> None:
+    scheduler, group = stack.aws.client("scheduler"), stack.outputs["ScheduleGroup"]
+    name = stack.physical_ids("AWS::Scheduler::Schedule")["RegularListingteamb"].split("|")[-1].split("/")[-1]
+    schedule = scheduler.get_schedule(GroupName=group, Name=name)
+    taken = {
+        name: schedule[name] for name in ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+    }
+    scheduler.update_schedule(**taken, State="DISABLED")
+    try:
+        output = status().output
+    finally:
+        scheduler.update_schedule(**taken, State="ENABLED")
+    assert re.search(r"^team-b .*, schedule DISABLED$", output, re.MULTILINE)
+    assert f"The schedule {name} is disabled, though ScheduleState is ENABLED." in unwrapped(output)
+
+
+def test_a_missing_secret_is_told_with_the_command(
+    stack: Stack, own_api: SimulatedApi, status: Callable[[], Printed]
+) -> None:
+    secrets = stack.aws.client("secretsmanager")
+    secrets.delete_secret(SecretId="observed/team-b", RecoveryWindowInDays=7)
+    scheduled = status().output
+    secrets.delete_secret(SecretId="observed/team-b", ForceDeleteWithoutRecovery=True)
+    missing = status().output
+    secrets.create_secret(Name="observed/team-b")
+    without_value = status().output
+    stack.put_secret("team-b", own_api.secret)
+    assert "- The secret observed/team-b is scheduled for deletion.\n" in scheduled
+    assert "    aws secretsmanager restore-secret --region us-east-1 --secret-id observed/team-b\n" in scheduled
+    command = "    make secret SOURCE=team-b STACK=observed\n"
+    assert f"- The secret observed/team-b does not exist.\n{command}" in missing
+    assert f"- The secret observed/team-b has no value.\n{command}" in without_value
+
+
+# --- What the operator may not read ---
+
+
+@pytest.mark.parametrize(
+    ("action", "operation", "shown"),
+    [
+        ("s3:GetObject", "GetObject", "Snapshot not read, next run"),
+        ("secretsmanager:DescribeSecret", "DescribeSecret", "secret not read\n"),
+        ("scheduler:*", "ListSchedules", "schedule not read\n"),
+        ("cloudwatch:DescribeAlarms", "DescribeAlarms", "Alarms      not read\n"),
+        ("sns:ListSubscriptionsByTopic", "ListSubscriptionsByTopic", "Messages    not read\n"),
+        ("logs:FilterLogEvents", "FilterLogEvents", "Last error  not read\n"),
+    ],
+)
+def test_what_may_not_be_read_is_said_in_its_place(
+    action: str, operation: str, shown: str, aws: EmbeddedAws, operator: Operator
+) -> None:
+    statements = [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": action, "Resource": "*"},
+    ]
+    printed = operator.make("status", status=0, **credentials(aws, statements))
+    assert shown in printed.output
+    assert f"Not read    You may not call {operation}.\n" in printed.output
+    assert printed.output.endswith("\nAll that you may read is well.\n")
+
+
+def credentials(aws: EmbeddedAws, statements: list[dict[str, str]]) -> dict[str, str]:
+    """The environment of somebody with these rights."""
+    iam, user = aws.client("iam"), "somebody"
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_user(UserName=user)
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_user_policy(UserName=user, PolicyName="rights", PolicyDocument=document)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+# --- Alarms, messages, errors ---
+
+
+def test_an_alarm_is_told_with_its_reason_and_what_to_do(stack: Stack, status: Callable[[], Printed]) -> None:
+    alarm = stack.alarms()["JobsFailedteamb"]
+    stack.aws.client("cloudwatch").put_metric_data(
+        Namespace="FineTuning",
+        MetricData=[{"MetricName": "JobsFailed", "Dimensions": alarm["Dimensions"], "Value": 1, "Unit": "Count"}],
+    )
+    until(lambda: stack.alarms()["JobsFailedteamb"]["StateValue"] == "ALARM")
+    try:
+        output = unwrapped(status().output)
+    finally:
+        stack.aws.advance(1800)  # the metric has returned to 0
+        until(lambda: stack.alarms()["JobsFailedteamb"]["StateValue"] == "OK")
+    since = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
+    assert re.search(rf"{alarm['AlarmName']} has been in ALARM since {since} \(Maximum of JobsFailed", output)
+    assert unwrapped(alarm["AlarmDescription"]) in output
+
+
+def test_an_alarm_that_sends_nothing_is_told(stack: Stack, status: Callable[[], Printed]) -> None:
+    cloudwatch, name = stack.aws.client("cloudwatch"), stack.alarms()["JobStuckalpha"]["AlarmName"]
+    cloudwatch.disable_alarm_actions(AlarmNames=[name])
+    try:
+        output = status().output
+    finally:
+        cloudwatch.enable_alarm_actions(AlarmNames=[name])
+    assert f"    aws cloudwatch enable-alarm-actions --region us-east-1 --alarm-names '{name}'\n" in output
+
+
+def test_an_address_that_has_not_confirmed_is_told(stack: Stack, status: Callable[[], Printed]) -> None:
+    sns, topic = stack.aws.client("sns"), stack.outputs["Topic"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="new@example.com")
+    output = status().output
+    sns.confirm_subscription(TopicArn=topic, Token="new@example.com")
+    assert "new@example.com has not confirmed, and gets no message:" in unwrapped(output)
+    assert f"--topic-arn {topic} --protocol email --notification-endpoint new@example.com\n" in output
+
+
+def test_an_error_is_told_until_a_run_succeeds(
+    stack: Stack, own_api: SimulatedApi, operator: Operator, status: Callable[[], Printed]
+) -> None:
+    own_api.key, key = "sk-another-0123456789", own_api.key
+    operator.make("invoke", "SOURCE=team-b", status=2)
+    failed = status().output
+    own_api.key = key
+    stack.invoke(source="team-b")
+    recovered = operator.make("status", status=2).output  # SnapshotErrors takes longer
+    assert "- A run of team-b failed just now, and none has succeeded since.\n" in failed
+    assert "    make logs LEVEL=ERROR STACK=observed\n" in failed
+    assert re.search(r"^Last error +just now, team-b: ", recovered, re.MULTILINE)
+    assert "A run of team-b failed" not in recovered
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for the embedded AWS, which evaluates its alarms twice a second."""
+    while not condition():
+        time.sleep(0.1)
