@@ -1,5 +1,6 @@
 """What a stack reports by itself: its alarms, who gets their messages, and the errors in its log."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,8 @@ from operations.log_lines import Entry
 from operations.observation import Alarm, Subscriber
 from operations.stack import Stack
 
-_EVALUATED_WITHIN = timedelta(hours=1)  # after a snapshot every alarm has left INSUFFICIENT_DATA
+# After its first snapshot a source's alarms have their data within minutes. Until then SnapshotMissing is in ALARM.
+_SETTLED_WITHIN = timedelta(hours=1)
 _MESSAGE_SHOWN = 300  # characters
 
 
@@ -16,19 +18,19 @@ def of_alarms(
     alarms: Sequence[Alarm], deployed: Stack, sources: Iterable[str], written: Mapping[str, datetime]
 ) -> Finding:
     """The alarms; `written` is when each source's newest snapshot was."""
-    problems = [
-        Problem(
-            f"{alarm.name} has been in ALARM since {alarm.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC "
-            f"({alarm.reason.rstrip('.')}). {alarm.description}"
-        )
-        for alarm in alarms
-        if alarm.state == "ALARM"
-    ]
+    problems: list[Problem] = []
+    states: Counter[str] = Counter()
     for alarm in alarms:
         newest = written.get(alarm.source) if alarm.source else max(written.values(), default=None)
-        if alarm.state == "INSUFFICIENT_DATA" and newest and newest - alarm.since > _EVALUATED_WITHIN:
-            what = f"{alarm.name} has no data, though there are snapshots: the metrics in the log do not arrive. Has"
-            problems.append(Problem(f"{what} the function another log format or log level than the template says?"))
+        since = newest - alarm.since if newest else timedelta(0)  # the alarm's last change, until the snapshot
+        is_settling = alarm.alarms_without_data and timedelta(0) < since < _SETTLED_WITHIN
+        states["settling" if alarm.state == "ALARM" and is_settling else alarm.state] += 1
+        if alarm.state == "ALARM" and not is_settling:
+            what = f"{alarm.name} has been in ALARM since {alarm.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            problems.append(Problem(f"{what} ({alarm.reason.rstrip('.')}). {alarm.description}"))
+        if alarm.state == "INSUFFICIENT_DATA" and since > _SETTLED_WITHIN:
+            what = f"{alarm.name} has no data, though there are snapshots: the metrics in the log do not arrive."
+            problems.append(Problem(f"{what} The function must log as the template says, in JSON and without a level."))
         if not alarm.actions_enabled:
             command = f"aws cloudwatch enable-alarm-actions --region {deployed.region} --alarm-names '{alarm.name}'"
             problems.append(Problem(f"The actions of {alarm.name} are disabled: it sends no message.", command))
@@ -37,8 +39,7 @@ def of_alarms(
         for source in sources
         if source not in {alarm.source for alarm in alarms}
     ]
-    states = {state: sum(alarm.state == state for alarm in alarms) for state in ("ALARM", "INSUFFICIENT_DATA", "OK")}
-    return Finding(", ".join(f"{count} {state}" for state, count in states.items() if count) or "none", problems)
+    return Finding(", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none", problems)
 
 
 def of_subscribers(subscribers: Sequence[Subscriber], deployed: Stack) -> Finding:

@@ -29,7 +29,7 @@ def of_stack(deployed: Stack) -> Finding:
     """The stack's own status."""
     problems = []
     if deployed.status.endswith("ROLLBACK_FAILED"):
-        command = f"aws cloudformation continue-update-rollback --stack-name {deployed.name}"
+        command = f"aws cloudformation continue-update-rollback --region {deployed.region} --stack-name {deployed.name}"
         problems = [
             Problem(f"The stack is in {deployed.status}: no update is possible until it has gone back.", command)
         ]

@@ -28,8 +28,8 @@ class Entry(NamedTuple):
     fields: str = ""
 
     def __str__(self) -> str:
-        words = (f"{self.time:%Y-%m-%dT%H:%M:%SZ}", f"{self.level:<7}", self.source or "-", self.message, self.fields)
-        line = " ".join(" ".join(words).split())
+        what = " ".join(f"{self.message} {self.fields}".split())
+        line = f"{self.time:%Y-%m-%dT%H:%M:%SZ} {self.level:<7} {self.source or '-'} {what}"
         return "".join(character if character.isprintable() else "?" for character in line)
 
 
@@ -50,7 +50,7 @@ def entries(events: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
                 entry, request = _of_function(time, line), line.get("function_request_id", "")
             case {"errorMessage": message, "errorType": kind, "requestId": str(request)}:
                 entry = Entry(time, "ERROR", "", f"{kind}: {message}") if request not in failed else None
-            case {"type": "platform.report", "record": record}:
+            case {"type": "platform.report", "record": dict(record)}:
                 request = record.get("requestId", "")
                 entry = _of_platform(time, record) if request not in failed else None
             case {"type": _}:  # the start of a run and the like

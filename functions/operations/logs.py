@@ -43,11 +43,11 @@ def main() -> None:
 
 def start(since: str, now: datetime) -> datetime:
     """When the log is to begin: some minutes, hours, days or weeks ago, or at a time (in UTC, if it has no zone)."""
-    if ago := _AGO.fullmatch(since.strip()):
-        return now - timedelta(**{_UNITS[ago[2][0].lower()]: int(ago[1])})
     try:
+        if ago := _AGO.fullmatch(since.strip()):
+            return now - timedelta(**{_UNITS[ago[2][0].lower()]: int(ago[1])})
         time = datetime.fromisoformat(since.strip())
-    except ValueError:
+    except (ValueError, OverflowError):
         raise OperationError(
             f"SINCE={since} is not understood: say it like '2days ago', '30min ago' or 2026-01-31T12:00."
         ) from None

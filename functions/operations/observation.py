@@ -39,7 +39,7 @@ class Schedule(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """An alarm; its `source` is empty for the one of the whole stack."""
+    """An alarm; its `source` is empty for the one of the whole stack. Only SnapshotMissing alarms without data."""
 
     name: str
     source: str
@@ -48,6 +48,7 @@ class Alarm(NamedTuple):
     reason: str
     description: str
     actions_enabled: bool
+    alarms_without_data: bool
 
 
 class Subscriber(NamedTuple):
@@ -108,6 +109,7 @@ def alarms(cloudwatch: Any, topic: str) -> list[Alarm]:
             alarm["StateReason"],
             alarm.get("AlarmDescription", ""),
             alarm["ActionsEnabled"],
+            alarm["TreatMissingData"] == "breaching",
         )
         for page in pages
         for alarm in page["MetricAlarms"]

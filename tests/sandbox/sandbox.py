@@ -28,7 +28,7 @@ def main() -> None:
             print(f"  export {name}={value}")
         print(
             f"\n  .venv/bin/aws s3 ls --recursive s3://{stack.outputs['SnapshotBucket']}"
-            "\n  make latest\n  make invoke\n  make logs"
+            "\n  make latest\n  make invoke\n  make logs\n  make status"
             "\n\nAfter a make deploy in here, delete samconfig.local.toml: it would be taken for your own account's."
             f"\n\nThe simulated fine-tuning API is at {api.base_url}; a job is added every {_NEW_JOB_SECONDS} seconds."
             "\nThe first snapshot comes within a minute. Ctrl-C stops and removes everything.\n",

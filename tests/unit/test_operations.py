@@ -1,0 +1,194 @@
+"""What the operator's commands make of times, schedules and states, without an AWS."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from operations import alerts, findings, logs
+from operations.errors import OperationError
+from operations.log_lines import Entry, entries
+from operations.observation import Alarm, Schedule, Subscriber
+from operations.schedules import in_words, next_run
+from operations.stack import Stack
+
+NOW = datetime(2026, 11, 22, 13, 19, 54, tzinfo=UTC)
+STACK = Stack(
+    "snapshots",
+    boto3.Session(region_name="eu-west-1"),
+    "UPDATE_COMPLETE",
+    {"Topic": "arn:topic"},
+    {"ScheduleState": "ENABLED", "NotificationEmail": ""},
+)
+
+# --- Schedules ---
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    {
+        "cron(0/15 * * * ? *)": "22 13:30",
+        "cron(*/15 * ? * * *)": "22 13:30",
+        "cron(7 3 * * ? *)": "23 03:07",
+        "cron(19 13 * * ? *)": "23 13:19",  # that has just begun
+        "cron(20 13 * * ? *)": "22 13:20",
+        "cron(5,50 8-17/4 * * ? *)": "22 16:05",
+        "cron(0-10 * * * ? *)": "22 14:00",
+        "cron(* * * * ? *)": "22 13:20",
+    }.items(),
+)
+def test_next_run_of_a_daily_cron_expression(expression: str, expected: str) -> None:
+    time = next_run(expression, "UTC", NOW)
+    assert time is not None
+    assert f"{time:%d %H:%M}" == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "timezone", "words"),
+    [
+        ("rate(15 minutes)", "UTC", "every 15 minutes"),
+        ("rate(1 hour)", "UTC", "every hour"),
+        ("cron(0 8 ? * MON-FRI *)", "UTC", "cron(0 8 ? * MON-FRI *)"),
+        ("cron(0 8 L * ? *)", "UTC", "cron(0 8 L * ? *)"),
+        ("cron(0 8 * * ? 2027)", "UTC", "cron(0 8 * * ? 2027)"),
+        ("cron(0 8 * * ? *)", "Europe/Berlin", "cron(0 8 * * ? *) Europe/Berlin"),
+        ("cron(X 8 * * ? *)", "UTC", "cron(X 8 * * ? *)"),
+        ("cron(70 8 * * ? *)", "UTC", "cron(70 8 * * ? *)"),
+    ],
+)
+def test_next_run_that_is_not_sure_is_not_computed(expression: str, timezone: str, words: str) -> None:
+    assert next_run(expression, timezone, NOW) is None
+    assert in_words(expression, timezone) == words
+
+
+def schedules(regular: str = "rate(15 minutes)", *, enabled: bool = True) -> list[Schedule]:
+    return [
+        Schedule("regular", "a", full=False, expression=regular, timezone="UTC", enabled=enabled),
+        Schedule("full", "a", full=True, expression="cron(20 13 * * ? *)", timezone="UTC", enabled=enabled),
+    ]
+
+
+def test_next_run_is_the_earlier_one_of_both_schedules() -> None:
+    assert findings.of_schedules(schedules("cron(0/15 * * * ? *)"), STACK, "a", NOW) == ("next run at 13:20 UTC", [])
+    assert findings.of_schedules(schedules(), STACK, "a", NOW) == ("runs every 15 minutes", [])
+
+
+def test_schedules_are_disabled_by_the_parameter_or_by_mistake() -> None:
+    by_parameter = STACK._replace(parameters={"ScheduleState": "DISABLED"})
+    disabled = schedules(enabled=False)
+    assert findings.of_schedules(disabled, by_parameter, "a", NOW) == ("schedule DISABLED", [])
+    assert len(findings.of_schedules(disabled, STACK, "a", NOW).problems) == 2
+
+
+def test_a_schedule_that_is_gone_needs_a_hand() -> None:
+    (problem,) = findings.of_schedules(schedules()[:1], STACK, "a", NOW).problems
+    assert problem.what.startswith("A schedule of a is gone.")
+
+
+# --- The stack, alarms, subscribers, errors ---
+
+
+@pytest.mark.parametrize(
+    ("status", "command"),
+    {
+        "CREATE_COMPLETE": None,
+        "UPDATE_IN_PROGRESS": None,
+        "UPDATE_ROLLBACK_COMPLETE": "make deploy STACK=snapshots",
+        "UPDATE_FAILED": "make deploy STACK=snapshots",
+        "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback",
+    }.items(),
+)
+def test_a_stack_whose_last_change_failed_needs_a_hand(status: str, command: str | None) -> None:
+    found = findings.of_stack(STACK._replace(status=status))
+    assert found.text == status
+    assert [problem.command.split(" --")[0] for problem in found.problems] == ([command] if command else [])
+
+
+def alarm(state: str, since: datetime, *, source: str = "a", alarms_without_data: bool = False) -> Alarm:
+    return Alarm("Alarm", source, state, since, "Reason.", "Do this.", True, alarms_without_data)
+
+
+@pytest.mark.parametrize(
+    ("state", "hours", "alarms_without_data", "told"),
+    [
+        ("INSUFFICIENT_DATA", 0.2, False, False),  # a new stack
+        ("INSUFFICIENT_DATA", 2, False, True),  # metrics that do not arrive
+        ("ALARM", 0.2, False, True),
+        ("ALARM", 0.2, True, False),  # SnapshotMissing of a new stack
+        ("ALARM", 2, True, True),  # SnapshotMissing, though there are snapshots
+        ("ALARM", -2, True, True),
+        ("OK", 2, False, False),
+    ],
+)
+def test_an_alarm_is_told_unless_it_waits_for_its_first_data(
+    state: str, hours: float, alarms_without_data: bool, told: bool
+) -> None:
+    one = alarm(state, NOW - timedelta(hours=hours), alarms_without_data=alarms_without_data)
+    found = alerts.of_alarms([one], STACK, ["a"], {"a": NOW})
+    assert bool(found.problems) == told
+    assert found.text == f"1 {'settling' if state == 'ALARM' and not told else state}"
+
+
+def test_a_source_without_alarms_needs_a_hand() -> None:
+    (problem,) = alerts.of_alarms([alarm("OK", NOW)], STACK, ["a", "b"], {}).problems
+    assert problem == ("No alarm of b sends a message.", "make deploy STACK=snapshots")
+
+
+def test_an_address_that_has_unsubscribed_needs_a_hand() -> None:
+    stack = STACK._replace(parameters={"NotificationEmail": "a@example.com"})
+    (problem,) = alerts.of_subscribers([], stack).problems
+    assert problem.what.startswith("a@example.com is not subscribed any more.")
+
+
+def test_an_endpoint_that_may_hold_a_key_is_not_shown() -> None:
+    pager = Subscriber("https", "https://events.example.com/integration/0123456789abcdef", confirmed=True)
+    assert alerts.of_subscribers([pager], STACK) == ("https", [])
+
+
+@pytest.mark.parametrize(("source", "told"), [("a", False), ("b", True), ("", True)])
+def test_an_error_is_told_until_its_source_has_a_snapshot(source: str, told: bool) -> None:
+    error = Entry(NOW - timedelta(hours=1), "ERROR", source, "Wrong.")
+    written = {"a": NOW, "b": NOW - timedelta(hours=2)}
+    assert bool(alerts.of_errors({source: error}, STACK, written, NOW).problems) == told
+
+
+# --- The log ---
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    {
+        "1day ago": NOW - timedelta(days=1),
+        "2days ago": NOW - timedelta(days=2),
+        "2 Days": NOW - timedelta(days=2),
+        "5mins ago": NOW - timedelta(minutes=5),
+        "3h": NOW - timedelta(hours=3),
+        "1 week ago": NOW - timedelta(weeks=1),
+        "2026-11-20": datetime(2026, 11, 20, tzinfo=UTC),
+        "2026-11-20T12:00": datetime(2026, 11, 20, 12, tzinfo=UTC),
+        "2026-11-20T12:00+02:00": datetime(2026, 11, 20, 10, tzinfo=UTC),
+    }.items(),
+)
+def test_the_log_begins_some_time_ago_or_at_a_time(since: str, expected: datetime) -> None:
+    assert logs.start(since, NOW) == expected
+
+
+@pytest.mark.parametrize("since", ["yesterday", "5", "5 moons ago", "99999999999 days", ""])
+def test_a_time_that_is_not_understood_is_told(since: str) -> None:
+    with pytest.raises(OperationError, match="is not understood"):
+        logs.start(since, NOW)
+
+
+def test_an_unexpected_error_is_shown_with_its_cause() -> None:
+    line = (
+        '{"level": "ERROR", "message": "The run failed with an unexpected error", "source": "a",'
+        ' "exception": "Traceback (most recent call last):\\n  File …\\nKeyError: \'x\'"}'
+    )
+    (entry,) = entries([{"timestamp": 0, "message": line}])
+    assert str(entry) == "1970-01-01T00:00:00Z ERROR   a The run failed with an unexpected error: KeyError: 'x'"
+
+
+@pytest.mark.parametrize("line", ['{"odd": 1}', "[]", "5", '{"type": "platform.report"}', '{"message": 5, "level": 7}'])
+def test_an_odd_line_is_no_traceback(line: str) -> None:
+    events: list[dict[str, Any]] = [{"timestamp": 0, "message": line}]
+    assert [str(entry) for entry in entries(events)] in ([], [f"1970-01-01T00:00:00Z ERROR   - {line}"])
