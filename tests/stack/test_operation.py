@@ -205,11 +205,6 @@ def test_what_ends_the_process_is_an_error(
     assert all(datetime.fromisoformat(line.split()[0]) for line in errors.splitlines())
 
 
-def test_a_run_that_succeeded_is_no_error(operator: Operator, log: Log) -> None:
-    log.add(report("of-a-success", "success"))
-    assert "of-a-success" not in operator.make("logs").output
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="AWS's runtime client is compiled for Linux only")
 def test_an_error_is_one_line_though_the_runtime_repeats_it(
     operator: Operator, stack: Stack, log: Log, aws: EmbeddedAws

@@ -188,6 +188,18 @@ def test_an_unexpected_error_is_shown_with_its_cause() -> None:
     assert str(entry) == "1970-01-01T00:00:00Z ERROR   a The run failed with an unexpected error: KeyError: 'x'"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"type": "platform.start", "record": {"requestId": "1"}}',
+        '{"type": "platform.report", "record": {"requestId": "1", "status": "success"}}',
+        '{"_aws": {"CloudWatchMetrics": []}, "message": "metrics", "level": "ERROR"}',
+    ],
+)
+def test_a_run_that_succeeded_leaves_only_what_the_function_said(line: str) -> None:
+    assert [*entries([{"timestamp": 0, "message": line}])] == []
+
+
 @pytest.mark.parametrize("line", ['{"odd": 1}', "[]", "5", '{"type": "platform.report"}', '{"message": 5, "level": 7}'])
 def test_an_odd_line_is_no_traceback(line: str) -> None:
     events: list[dict[str, Any]] = [{"timestamp": 0, "message": line}]
