@@ -90,6 +90,19 @@ def test_the_screen_in_the_readme_is_one_of_these(operator: Operator) -> None:
     assert sample_shape[2:] == real[3:]  # with one source and two
 
 
+def test_all_is_well_in_the_order_of_the_readme(
+    aws: EmbeddedAws, own_api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    newcomer = Operator(aws, tmp_path_factory.mktemp("home of a newcomer"))
+    assert newcomer.make("secret", given=own_api.secret).output == "fine-tuning/default\n"
+    newcomer.make("deploy", given="\n" * 30)  # with the defaults
+    newcomer.make("invoke")
+    assert newcomer.make("latest").output.count("\n") == len(own_api.jobs) + 1
+    output = newcomer.make("status").output
+    assert output.startswith("fine-tuning-snapshots in us-east-1\n")
+    assert output.endswith("\nAll is well.\n")
+
+
 # --- Sources ---
 
 
