@@ -81,7 +81,7 @@ deploy: $(BUILT) ## Build and deploy the stack; asks for its parameters the firs
 	@$(OPERATE).deploy
 
 .PHONY: invoke
-invoke: $(READY) ## Run the deployed function once, for SOURCE or with EVENT
+invoke: $(READY) ## Run the function once, for SOURCE (FULL=1) or with EVENT
 	@$(OPERATE).invoke
 
 .PHONY: latest
@@ -89,7 +89,7 @@ latest: $(READY) ## Print the newest snapshot of SOURCE
 	@$(OPERATE).latest
 
 .PHONY: logs
-logs: $(READY) ## Print the function's logs SINCE a time (default: 1day ago)
+logs: $(READY) ## Print the log SINCE a time (1day ago), from a LEVEL on
 	@$(OPERATE).logs
 
 .PHONY: status

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from shlex import quote
 
 from operations.findings import Finding, Problem, age
-from operations.log_lines import Entry
+from operations.log_lines import Entry, plain
 from operations.observation import Alarm, Subscriber
 from operations.stack import Stack
 
@@ -22,17 +23,19 @@ def of_alarms(
     states: Counter[str] = Counter()
     for alarm in alarms:
         newest = written.get(alarm.source) if alarm.source else max(written.values(), default=None)
-        since = newest - alarm.since if newest else timedelta(0)  # the alarm's last change, until the snapshot
-        is_settling = alarm.alarms_without_data and timedelta(0) < since < _SETTLED_WITHIN
+        after = newest - alarm.since if newest else timedelta(0)  # the alarm's last change
+        is_settling = alarm.alarms_without_data and timedelta(0) < after < _SETTLED_WITHIN
         states["settling" if alarm.state == "ALARM" and is_settling else alarm.state] += 1
         if alarm.state == "ALARM" and not is_settling:
             what = f"{alarm.name} has been in ALARM since {alarm.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
             problems.append(Problem(f"{what} ({alarm.reason.rstrip('.')}). {alarm.description}"))
-        if alarm.state == "INSUFFICIENT_DATA" and since > _SETTLED_WITHIN:
+        if alarm.state == "INSUFFICIENT_DATA" and after > _SETTLED_WITHIN:
             what = f"{alarm.name} has no data, though there are snapshots: the metrics in the log do not arrive."
             problems.append(Problem(f"{what} The function must log as the template says, in JSON and without a level."))
         if not alarm.actions_enabled:
-            command = f"aws cloudwatch enable-alarm-actions --region {deployed.region} --alarm-names '{alarm.name}'"
+            command = (
+                f"aws cloudwatch enable-alarm-actions --region {deployed.region} --alarm-names {quote(alarm.name)}"
+            )
             problems.append(Problem(f"The actions of {alarm.name} are disabled: it sends no message.", command))
     problems += [
         Problem(f"No alarm of {source} sends a message.", deployed.command("deploy"))
@@ -52,13 +55,13 @@ def of_subscribers(subscribers: Sequence[Subscriber], deployed: Stack) -> Findin
         Problem(
             f"{subscriber.endpoint} has not confirmed, and gets no message: follow the link in the mail with the "
             "subject AWS Notification - Subscription Confirmation. Where that is lost, this sends another:",
-            f"{resend} {subscriber.endpoint}",
+            f"{resend} {quote(subscriber.endpoint)}",
         )
         for subscriber in subscribers
         if subscriber.protocol == "email" and not subscriber.confirmed
     ]
     if address and address not in {subscriber.endpoint for subscriber in subscribers}:
-        problems.append(Problem(f"{address} is not subscribed any more. This asks it anew:", f"{resend} {address}"))
+        problems.append(Problem(f"{address} is not subscribed any more. This asks anew:", f"{resend} {quote(address)}"))
     names = [s.endpoint if s.protocol == "email" else s.protocol for s in subscribers if s.confirmed]
     return Finding(", ".join(names) or "to nobody", problems)
 
@@ -76,5 +79,6 @@ def of_errors(errors: Mapping[str, Entry], deployed: Stack, written: Mapping[str
     if not errors:
         return Finding("none in the last day")
     last = max(errors.values(), key=lambda entry: entry.time)
-    message = last.message if len(last.message) <= _MESSAGE_SHOWN else f"{last.message[:_MESSAGE_SHOWN]}..."
+    message = plain(last.message)
+    message = message if len(message) <= _MESSAGE_SHOWN else f"{message[:_MESSAGE_SHOWN]}..."
     return Finding(f"{age(last.time, now)}{f', {last.source}' if last.source else ''}: {message}", problems)

@@ -55,9 +55,11 @@ def of_snapshot(newest: Snapshot | None, deployed: Stack, source: str, now: date
 
 
 def of_jobs(newest: Snapshot | None, _deployed: Stack) -> Finding:
-    """A source's jobs by status; the next run replaces a table that cannot be read."""
-    if newest is None or newest.jobs is None:
-        return Finding("Jobs unknown")
+    """A source's jobs by status."""
+    if newest is None:
+        return Finding("")
+    if newest.jobs is None:  # the next run lists everything, and replaces the table
+        return Finding("a table that cannot be read")
     statuses = [*KNOWN_STATUSES, *sorted({*newest.jobs} - {*KNOWN_STATUSES})]
     counts = ", ".join(f"{newest.jobs[status]} {status}" for status in statuses if newest.jobs[status])
     return Finding(f"{newest.jobs.total()} jobs{': ' if counts else ''}{counts}")

@@ -28,9 +28,13 @@ class Entry(NamedTuple):
     fields: str = ""
 
     def __str__(self) -> str:
-        what = " ".join(f"{self.message} {self.fields}".split())
-        line = f"{self.time:%Y-%m-%dT%H:%M:%SZ} {self.level:<7} {self.source or '-'} {what}"
-        return "".join(character if character.isprintable() else "?" for character in line)
+        what = plain(f"{self.message} {self.fields}")
+        return f"{self.time:%Y-%m-%dT%H:%M:%SZ} {self.level:<7} {self.source or '-'} {what}"
+
+
+def plain(text: str) -> str:
+    """A text on one line, without anything that a terminal would obey."""
+    return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
 
 
 def entries(events: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:

@@ -6,7 +6,6 @@ The key is in no argument, no environment and no file: others can read those.
 import getpass
 import os
 import sys
-from typing import Any
 
 from snapshot.credentials import parse
 from snapshot.errors import SecretError, SnapshotError
@@ -22,7 +21,7 @@ def main() -> None:
     source = os.environ.get("SOURCE") or DEFAULT_SOURCE
     target = stack.chosen()
     name = _prefix(target) + source
-    _put(target.session.client("secretsmanager"), name, _value(name, source))
+    _put(target, name, _value(name, source))
     print(name)
 
 
@@ -59,7 +58,8 @@ def _value(name: str, source: str) -> str:
     return value.strip()
 
 
-def _put(secrets: Any, name: str, value: str) -> None:
+def _put(target: Target, name: str, value: str) -> None:
+    secrets = target.session.client("secretsmanager")
     try:
         try:
             secrets.put_secret_value(SecretId=name, SecretString=value)
@@ -71,7 +71,8 @@ def _put(secrets: Any, name: str, value: str) -> None:
             raise
         raise OperationError(
             f"The secret {name} is scheduled for deletion, and its name is taken until then. Nothing was stored. "
-            f"Restore it, then try again:\n  aws secretsmanager restore-secret --secret-id {name}"
+            "Restore it, then try again:\n"
+            f"  aws secretsmanager restore-secret --region {target.region} --secret-id {name}"
         ) from None
 
 

@@ -58,7 +58,8 @@ def main() -> None:
 
 def examine(deployed: Stack, now: datetime) -> Report:
     """Ask AWS for everything at once, then judge."""
-    names, outputs = deployed.parameters["Sources"].split(","), deployed.outputs
+    names = [name.strip() for name in deployed.parameters["Sources"].split(",")]
+    outputs = deployed.outputs
     # In this thread: https://docs.aws.amazon.com/boto3/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions
     clients: dict[str, Any] = {name: deployed.session.client(name) for name in _SERVICES}  # type: ignore[call-overload]
     with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
@@ -113,9 +114,8 @@ def _unless_denied(call: Callable[..., Any], *args: Any) -> Any:
 
 def screen(report: Report, title: str, width: int) -> Iterator[str]:
     """The lines of a report, as wide as the terminal; only commands are left whole, so that they can be copied."""
-    yield title
+    yield f"{title}\n"
     for name, (*states, jobs) in report.sources.items():
-        yield ""
         yield from _wrapped(name, ", ".join(state.text for state in states if state.text), width)
         yield from _wrapped("", jobs.text, width)
     yield ""

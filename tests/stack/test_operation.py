@@ -286,7 +286,7 @@ def test_a_secret_that_is_scheduled_for_deletion_is_restored_first(operator: Ope
     operator.make("secret", "SOURCE=going", PREFIX, given=KEY)
     secrets.delete_secret(SecretId="checked/going")
     printed = operator.make("secret", "SOURCE=going", PREFIX, given=KEY, status=2)
-    assert "aws secretsmanager restore-secret --secret-id checked/going" in printed.errors
+    assert "aws secretsmanager restore-secret --region us-east-1 --secret-id checked/going" in printed.errors
     secrets.restore_secret(SecretId="checked/going")
     operator.make("secret", "SOURCE=going", PREFIX, given=KEY)
 

@@ -87,7 +87,7 @@ def test_the_screen_in_the_readme_is_one_of_these(operator: Operator) -> None:
     sample_shape, real = shape(sample), shape(operator.make("status").output)
     assert sample_shape[0] == "fine-tuning-snapshots in us-east-0"
     assert real[0] == "observed in us-east-0"
-    assert sample_shape[2:] == real[3:]  # with one source and two
+    assert sample_shape[2:] == real[3:]  # of one source, and of two
 
 
 def test_all_is_well_in_the_order_of_the_readme(
@@ -238,7 +238,7 @@ def test_an_alarm_that_sends_nothing_is_told(stack: Stack, status: Callable[[], 
         output = status().output
     finally:
         cloudwatch.enable_alarm_actions(AlarmNames=[name])
-    assert f"    aws cloudwatch enable-alarm-actions --region us-east-1 --alarm-names '{name}'\n" in output
+    assert f"    aws cloudwatch enable-alarm-actions --region us-east-1 --alarm-names {name}\n" in output
 
 
 def test_an_address_that_has_not_confirmed_is_told(stack: Stack, status: Callable[[], Printed]) -> None:
