@@ -21,7 +21,7 @@ from ministack.core import iam_actions, tls
 from ministack.core.responses import error_response_json
 from ministack.services import athena, cloudwatch, cloudwatch_logs, eventbridge
 
-from tests.sandbox.ministack import alarms, log_lines, operator_calls, resources
+from tests.sandbox.ministack import alarms, deployments, log_lines, operator_calls, resources
 
 _TICK_SECONDS = 0.5
 _PUT_EVENTS_BYTES = 256 * 1024
@@ -158,6 +158,7 @@ def main() -> None:
     resources.close_gaps()
     log_lines.close_gaps()
     operator_calls.close_gaps()
+    deployments.close_gaps()
     queries_in_the_dialect_of_athena()
     config = Config()
     config.bind = [f"fd://{sys.argv[1]}"]
