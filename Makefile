@@ -8,9 +8,9 @@ READY := .venv/.ready
 SCANNERS := .venv/scanners/.ready
 BUILT := .aws-sam/build/template.yaml
 
-# What uses AWS is Python (functions/operations). What it is given goes through the environment: nothing is quoted.
+# What uses AWS is Python (functions/operations). Make puts what stands on its command line, as STACK=…, into the
+# environment, and Python takes it from there: nothing is quoted for a shell.
 OPERATE = PYTHONPATH=functions $(TOOLS)/python -m operations
-export STACK SOURCE EVENT FULL SINCE LEVEL SECRET_PREFIX CONFIRM
 
 # Hashes for the tools too: they run with the credentials of whoever deploys.
 PIN = $(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
@@ -119,14 +119,14 @@ help: ## List the targets
 
 $(READY): tests/uv.txt tests/requirements.txt functions/snapshot/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x ...")'
-	@echo 'Installing the tools into .venv (once) ...'
+	@echo 'Installing the tools into .venv (once) ...' >&2
 	@$(PYTHON) -m venv --clear .venv
 	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@$(INSTALL) --python $(TOOLS)/python $(patsubst %,--requirement %,$(filter %/requirements.txt,$^))
 	@touch $@
 
 $(SCANNERS): $(READY) tests/scanners/requirements.txt
-	@echo 'Installing the scanners into .venv/scanners (once) ...'
+	@echo 'Installing the scanners into .venv/scanners (once) ...' >&2
 	@$(TOOLS)/uv venv --quiet --clear --python $(TOOLS)/python $(dir $@)
 	@$(INSTALL) --python $(dir $@)bin/python --requirement tests/scanners/requirements.txt
 	@touch $@
