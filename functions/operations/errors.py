@@ -8,7 +8,7 @@ from collections.abc import Callable
 from botocore import exceptions
 
 # Credentials that AWS does not know, or no longer:
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html
 _REFUSED_CREDENTIALS = {
     "ExpiredToken",
     "ExpiredTokenException",

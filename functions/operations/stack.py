@@ -1,28 +1,18 @@
 """Which stack a command is about, in which region, and what AWS says of it."""
 
 import os
-import shlex
-import tomllib
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import boto3
 from botocore.exceptions import ClientError
 
+from operations import answers
+from operations.answers import DEFAULT_STACK, Answers
 from operations.errors import OperationError
-from operations.terminal import say
-
-DEFAULT_NAME = "fine-tuning-snapshots"
-# Where the files of answers are; the tests have a folder of their own.
-_FOLDER = Path(os.environ.get("ANSWERS_FOLDER") or Path(__file__).parents[2])
 
 
-class Answers(NamedTuple):
-    """What samconfig.STACK.toml holds: the answers of the first `make deploy`, as edited since."""
-
-    region: str | None
-    profile: str | None
-    parameters: dict[str, str]
+class NoRegionError(OperationError):
+    """Neither the answers nor the AWS settings say which region."""
 
 
 class Target(NamedTuple):
@@ -64,9 +54,10 @@ def deployed() -> Stack:
     target = chosen()
     stack = describe(target)
     if stack is None:
+        region_of = answers.file(target.name).name if target.answers else "AWS_DEFAULT_REGION"
         raise OperationError(
             f"There is no stack {target.name} in {target.region}. Deploy it with `make deploy STACK={target.name}`, "
-            "or say which one you mean: STACK for its name, AWS_DEFAULT_REGION for its region."
+            f"or say which one you mean: STACK=… for another name, {region_of} for another region."
         )
     if "SnapshotFunction" not in stack.outputs:
         raise OperationError(
@@ -78,33 +69,31 @@ def deployed() -> Stack:
 
 def chosen() -> Target:
     """The stack that the operator means; raises OperationError if that or its region is not clear."""
-    target = with_region(chosen_name() or DEFAULT_NAME)
-    if target is None:
-        raise OperationError("Say in which region: `export AWS_DEFAULT_REGION=us-east-1`, or whichever it is.")
-    return target
+    return named(chosen_name() or DEFAULT_STACK)
 
 
 def chosen_name() -> str | None:
     """STACK, else that of the only file of answers; None if there is none, and an OperationError if several."""
-    _take_over_version_1()
+    answers.take_over_version_1()
     if name := os.environ.get("STACK"):
         return name
-    names = sorted(path.name.split(".", 1)[1].removesuffix(".toml") for path in _FOLDER.glob("samconfig.*.toml"))
+    names = answers.stacks()
     if len(names) > 1:
-        raise OperationError(f"Say which stack: STACK={' or STACK='.join(names)}.")
+        raise OperationError(f"Say which stack: `make … STACK={names[0]}`. There are answers for {', '.join(names)}.")
     return names[0] if names else None
 
 
-def with_region(name: str, region: str | None = None) -> Target | None:
-    """A stack in the region given, that of its answers or that of the AWS settings; None if nothing says which."""
-    path = answers_file(name)
-    answers = read(path) if path.exists() else None
+def named(name: str, region: str | None = None) -> Target:
+    """A stack in the region given, that of its answers or that of the AWS settings; raises NoRegionError without."""
+    own = answers.read(name)
     session = boto3.Session(
-        # AWS_REGION is not known to boto3, but to AWS's other tools.
-        region_name=region or (answers and answers.region) or os.environ.get("AWS_REGION") or None,
-        profile_name=answers.profile if answers else None,
+        # AWS_REGION is known to AWS's other tools, but not to boto3.
+        region_name=region or (own and own.region) or os.environ.get("AWS_REGION") or None,
+        profile_name=own.profile if own else None,
     )
-    return Target(name, session, answers) if session.region_name else None
+    if not session.region_name:
+        raise NoRegionError("Say in which region: `export AWS_DEFAULT_REGION=us-east-1`, or whichever it is.")
+    return Target(name, session, own)
 
 
 def describe(target: Target) -> Stack | None:
@@ -122,51 +111,3 @@ def describe(target: Target) -> Stack | None:
         {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())},
         {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack.get("Parameters", ())},
     )
-
-
-def answers_file(name: str) -> Path:
-    """The file of a stack's answers, in SAM's own format."""
-    return _FOLDER / f"samconfig.{name}.toml"
-
-
-def read(path: Path) -> Answers:
-    """The answers in a file of SAM's; raises OperationError if it is none."""
-    settings = _settings(path)
-    try:
-        parameters = _parameters(settings.get("parameter_overrides", {}))
-    except ValueError as error:
-        raise OperationError(f"{path.name}: parameter_overrides cannot be read ({error}).") from None
-    return Answers(settings.get("region"), settings.get("profile"), parameters)
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    """SAM's settings for a deployment."""
-    try:
-        sections = tomllib.loads(path.read_text()).get("default", {})
-    except ValueError as error:
-        raise OperationError(f"{path.name} cannot be read ({error}): mend it, or delete it.") from None
-    return {
-        name: value
-        for section in ("global", "deploy")  # the later one wins
-        for name, value in sections.get(section, {}).get("parameters", {}).items()
-    }
-
-
-def _parameters(overrides: Any) -> dict[str, str]:
-    """The template's parameters: a table, or as SAM writes them, `Name="value" …` in one text or several."""
-    if isinstance(overrides, dict):
-        return {name: str(value) for name, value in overrides.items()}
-    words = shlex.split(overrides if isinstance(overrides, str) else " ".join(overrides))
-    return dict(word.split("=", 1) for word in words)
-
-
-def _take_over_version_1() -> None:
-    """Name the one file that version 1 knew after its stack."""
-    old = _FOLDER / "samconfig.local.toml"
-    if not old.exists() or (name := _settings(old).get("stack_name", DEFAULT_NAME)) == "local":
-        return
-    new = answers_file(name)
-    if new.exists():
-        raise OperationError(f"{old.name} and {new.name} are both for the stack {name}: delete the older one.")
-    old.rename(new)
-    say(f"Your answers are in {new.name} now ({old.name} before): each stack has its own file.")

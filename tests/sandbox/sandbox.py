@@ -29,7 +29,8 @@ def main() -> None:
         print(
             f"\n  .venv/bin/aws s3 ls --recursive s3://{stack.outputs['SnapshotBucket']}"
             "\n  make latest\n  make invoke\n  make logs\n  make status"
-            "\n\nAfter a make deploy in here, delete samconfig.local.toml: it would be taken for your own account's."
+            "\n\nAfter a make deploy there, delete samconfig.fine-tuning-snapshots.toml,"
+            " or it would be taken for your own account's."
             f"\n\nThe simulated fine-tuning API is at {api.base_url}; a job is added every {_NEW_JOB_SECONDS} seconds."
             "\nThe first snapshot comes within a minute. Ctrl-C stops and removes everything.\n",
             flush=True,

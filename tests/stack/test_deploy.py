@@ -1,0 +1,285 @@
+"""`make deploy` against the embedded AWS: by a newcomer, by a colleague, and when something is in the way."""
+
+import subprocess
+import tomllib
+from pathlib import Path
+
+import boto3
+import pytest
+from operations import deploy, parameters
+from operations.errors import OperationError
+from operations.stack import Stack, Target
+
+from tests.sandbox.aws import ROOT, EmbeddedAws
+from tests.stack.operator import Operator, Printed
+
+FILE = "samconfig.team.toml"
+DEPLOYED = "The stack team in us-east-1 is deployed.\n"
+UNCHANGED = "Nothing changes: the stack team in us-east-1 is up to date.\n"
+
+
+def typed(**values: str) -> str:
+    """What one types at the prompts for the parameters: these values, and Enter for the others."""
+    return "".join(f"{values.get(name, '')}\n" for name in parameters.defined())
+
+
+def answers(operator: Operator, stack: str = "team") -> dict[str, str]:
+    """The parameters in the operator's file for a stack."""
+    settings = tomllib.loads((operator.folder / f"samconfig.{stack}.toml").read_text())
+    overrides: dict[str, str] = settings["default"]["deploy"]["parameters"]["parameter_overrides"]
+    return overrides
+
+
+def edit(operator: Operator, stack: str = "team", **values: str) -> None:
+    """Change answers, as with an editor."""
+    file = operator.folder / f"samconfig.{stack}.toml"
+    text = file.read_text()
+    for name, value in values.items():
+        line = f'{name} = "{answers(operator, stack)[name]}"\n'
+        assert line in text
+        text = text.replace(line, f'{name} = "{value}"\n')
+    file.write_text(text)
+
+
+def files(operator: Operator) -> list[str]:
+    """All that the operator's folder holds of stacks, half-made files too."""
+    return sorted(path.name for path in operator.folder.glob("samconfig*"))
+
+
+def resources(aws: EmbeddedAws) -> set[str]:
+    """The logical ids of the team's stack."""
+    pages = aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName="team")
+    return {resource["LogicalResourceId"] for page in pages for resource in page["StackResourceSummaries"]}
+
+
+def buckets(aws: EmbeddedAws) -> set[str]:
+    return {bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]}
+
+
+@pytest.fixture(scope="module")
+def first(operator: Operator) -> Printed:
+    """What a newcomer sees who has the stack made, and types something wrong twice."""
+    given = typed(Sources="one two\ndefault,team-b", ScheduleState="OFF\nDISABLED", NotificationEmail="a@example.com")
+    return operator.make("deploy", given="team\n" + given)
+
+
+@pytest.fixture
+def colleague(aws: EmbeddedAws, first: Printed, tmp_path: Path) -> Operator:
+    """One with a fresh clone, when the stack exists."""
+    assert first.output == DEPLOYED
+    return Operator(aws, tmp_path)
+
+
+@pytest.fixture
+def target(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Target:
+    """The team's stack, for what is called in this process."""
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
+    return Target("team", boto3.Session(), None)
+
+
+# --- First deployment ---
+
+
+def test_first_deployment_asks_and_keeps_the_answers(first: Printed, operator: Operator) -> None:
+    assert first.output == DEPLOYED
+    assert "Sources: 'one two' is not valid: each source must be" in first.errors
+    assert "ScheduleState: 'OFF' is not valid: must be one of ENABLED, DISABLED." in first.errors
+    assert files(operator) == [FILE]
+    defaults = {name: str(definition["Default"]) for name, definition in parameters.defined().items()}
+    chosen = {"Sources": "default,team-b", "ScheduleState": "DISABLED", "NotificationEmail": "a@example.com"}
+    assert answers(operator) == defaults | chosen
+
+
+def test_prompts_that_end_early_keep_nothing(operator: Operator) -> None:
+    printed = operator.make("deploy", "STACK=unfinished", given="default\n", status=2)
+    assert "No answer on standard input: nothing was changed." in printed.errors
+    assert "samconfig.unfinished.toml" not in files(operator)
+
+
+def test_answers_that_another_deploy_has_written_meanwhile_stay(operator: Operator) -> None:
+    with subprocess.Popen(
+        ["make", "--silent", "deploy", "STACK=twice"],
+        cwd=ROOT,
+        env=operator.environment,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stderr
+        shown = b""
+        while b"Sources [default]:" not in shown and (byte := process.stderr.read(1)):
+            shown += byte
+        file = operator.folder / "samconfig.twice.toml"
+        file.write_text("the other's")
+        process.stdin.write(typed().encode())
+        process.stdin.close()
+        assert b"Another `make deploy` has written samconfig.twice.toml meanwhile" in process.stderr.read()
+    assert process.returncode == 2
+    assert file.read_text() == "the other's"
+    file.unlink()
+    assert "samconfig.twice" not in "".join(files(operator))
+
+
+def test_failed_first_deployment_is_made_good(aws: EmbeddedAws, tmp_path: Path) -> None:
+    operator = Operator(aws, tmp_path)
+    before = buckets(aws)
+    given = typed(ScheduleExpression="cron(0 12 * *)", ScheduleState="DISABLED")
+    reason = "Invalid Schedule Expression cron(0 12 * *)."
+    failed = operator.make("deploy", "STACK=mended", given=given, status=2)
+    assert failed.output == ""
+    assert f"{reason}\nIf a parameter is wrong, mend it in samconfig.mended.toml." in failed.errors
+    assert {name for name in buckets(aws) - before if name.startswith("mended")} == set()
+
+    edit(operator, "mended", ScheduleExpression="cron(0 12 * * ? *)")
+    refused = operator.make("deploy", status=2).errors
+    assert reason in refused
+    assert "left the stack in ROLLBACK_COMPLETE, in which it can only be deleted." in refused
+    assert "say CONFIRM=yes" in refused
+    assert operator.make("deploy", "CONFIRM=yes").output == "The stack mended in us-east-1 is deployed.\n"
+
+
+# --- More than one person, more than one stack ---
+
+
+def test_fresh_clone_deploys_what_the_stack_has(colleague: Operator, operator: Operator) -> None:
+    printed = colleague.make("deploy", "STACK=team")
+    assert printed.output == UNCHANGED
+    assert f"The stack team in us-east-1 exists: its parameters are in {FILE} now." in printed.errors
+    assert answers(colleague) == answers(operator)
+
+
+def test_file_of_version_1_is_taken_over(colleague: Operator) -> None:
+    # As SAM wrote it: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
+    (colleague.folder / "samconfig.local.toml").write_text(
+        (ROOT / "samconfig.toml").read_text().replace('"fine-tuning-snapshots"', '"team"')
+        + 'region = "us-east-1"\n'
+        + r'parameter_overrides = "Sources=\"default,team-b\" ScheduleState=\"DISABLED\" KmsKeyArn=\"\""'
+    )
+    printed = colleague.make("deploy", AWS_DEFAULT_REGION="eu-west-1")  # the file's region counts
+    assert f"Your answers are in {FILE} now (samconfig.local.toml before)" in printed.errors
+    assert printed.output == UNCHANGED
+    assert files(colleague) == [FILE]
+
+
+def test_removal_is_shown_and_confirmed(colleague: Operator, aws: EmbeddedAws) -> None:
+    colleague.make("deploy", "STACK=team")
+    edit(colleague, Sources="default", NotificationEmail="b@example.com")
+    refused = colleague.make("deploy", status=2)
+    assert f"{FILE} is not what is deployed. This deployment changes\n  Sources: default,team-b -> default\n" in (
+        refused.errors
+    )
+    assert "  removes AWS::Scheduler::Schedule RegularListingteamb\n" in refused.errors
+    assert "  removes AWS::CloudWatch::Alarm JobStuckteamb\n" in refused.errors
+    assert "  replaces AWS::SNS::Subscription Subscription\n" in refused.errors
+    assert "There is no terminal to ask at: say CONFIRM=yes. Nothing was changed." in refused.errors
+    assert "RegularListingteamb" in resources(aws)
+    summaries = aws.client("cloudformation").list_change_sets(StackName="team")["Summaries"]
+    assert [summary for summary in summaries if summary["ExecutionStatus"] == "AVAILABLE"] == []
+
+    shown = colleague.make_at_a_terminal("deploy", prompt="Deploy it? [y/N]", typed="y\n")
+    assert DEPLOYED.strip() in shown
+    assert "RegularListingteamb" not in resources(aws)
+
+
+def test_addition_needs_no_confirmation(colleague: Operator, aws: EmbeddedAws) -> None:
+    colleague.make("deploy", "STACK=team")
+    edit(colleague, Sources=answers(colleague)["Sources"] + ",added", SnapshotMissingHours="3")
+    assert colleague.make("deploy").output == DEPLOYED
+    assert "RegularListingadded" in resources(aws)
+
+
+def test_several_stacks_take_a_name(operator: Operator, tmp_path: Path, aws: EmbeddedAws) -> None:
+    several = Operator(aws, tmp_path)
+    for stack in ("team", "other"):
+        (several.folder / f"samconfig.{stack}.toml").write_text((operator.folder / FILE).read_text())
+    told = several.make("deploy", status=2).errors
+    assert "Say which stack: `make … STACK=other`. There are answers for other, team." in told
+
+
+# --- What is refused ---
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"Sources": "team-a,b,team_a"}, "Sources: team-a and team_a differ in '-' or '_' only"),
+        ({"Sources": ""}, "Sources: '' is not valid: each source must be 1 to 64 letters"),
+        ({"SnapshotMissingHours": "169"}, "SnapshotMissingHours: '169' is not valid: must be 1 to 168 hours."),
+        ({"JobStuckSeconds": "a day"}, "JobStuckSeconds: 'a day' is not valid: must be 60 seconds or more."),
+        ({"ScheduleState": "enabled"}, "ScheduleState: 'enabled' is not valid: must be one of ENABLED, DISABLED."),
+        ({"Source": "default"}, "Source: there is no such parameter, only Sources, SecretPrefix, "),
+    ],
+)
+def test_wrong_parameter_is_refused(values: dict[str, str], message: str) -> None:
+    with pytest.raises(OperationError) as refused:
+        parameters.check(values)
+    assert str(refused.value).startswith(message)
+
+
+def test_defaults_and_lists_are_accepted() -> None:
+    parameters.check({name: str(definition["Default"]) for name, definition in parameters.defined().items()})
+    parameters.check({"Sources": "a, b", "NotifyStatuses": "", "ShutdownNearDays": "0", "JobStuckSeconds": "60"})
+
+
+def test_wrong_parameter_names_the_file_to_mend(colleague: Operator) -> None:
+    colleague.make("deploy", "STACK=team")
+    edit(colleague, Sources="team-a,team_a")
+    assert f"that takes a stack for each.\nMend it in {FILE}.\n" in colleague.make("deploy", status=2).errors
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "message"),
+    [
+        (("STACK=a_b",), {}, "'a_b' cannot name a stack: it takes letters, digits and hyphens, a letter first."),
+        ((f"STACK={'a' * 35}",), {}, "is too long: a stack's has at most 34 characters."),
+        (("STACK=foreign",), {}, "The stack foreign in us-east-1 is not one of this project: choose another name."),
+        ((), {"AWS_ACCESS_KEY_ID": "AKIAOFNOBODY"}, "AWS refuses the credentials (The security token"),
+        (
+            (),
+            {"AWS_PROFILE": "nobody"},
+            "The config profile (nobody) could not be found). Set them with `aws configure`",
+        ),
+        ((), {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "There are no valid AWS credentials"),
+        ((), {"AWS_ENDPOINT_URL": "https://127.0.0.1:1"}, "AWS cannot be reached: Could not connect to the endpoint"),
+        ((), {"AWS_DEFAULT_REGION": ""}, "AWS region [us-east-1]:"),
+    ],
+)
+def test_obstacle_is_one_sentence(
+    words: tuple[str, ...], environment: dict[str, str], message: str, aws: EmbeddedAws, tmp_path: Path, foreign: str
+) -> None:
+    stranger = Operator(aws, tmp_path)
+    at_once = {"AWS_MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+    told = stranger.make("deploy", *words, status=2, **at_once, **environment).errors
+    assert message in told
+    assert "Traceback" not in told
+    assert files(stranger) == []
+    assert foreign
+
+
+@pytest.fixture(scope="module")
+def foreign(aws: EmbeddedAws) -> str:
+    """A stack that is not of this project."""
+    template = '{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}'
+    stack_id: str = aws.client("cloudformation").create_stack(StackName="foreign", TemplateBody=template)["StackId"]
+    return stack_id
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        ("UPDATE_IN_PROGRESS", "Another deployment of team in us-east-1 is under way (UPDATE_IN_PROGRESS): wait"),
+        (
+            "UPDATE_ROLLBACK_FAILED",
+            "run `aws cloudformation continue-update-rollback --stack-name team --region",
+        ),
+        ("UPDATE_FAILED", "run `aws cloudformation rollback-stack --stack-name team --region us-east-1`, wait"),
+        ("DELETE_FAILED", "run `aws cloudformation delete-stack --stack-name team --region us-east-1`, wait"),
+    ],
+)
+def test_stack_that_cannot_be_updated_is_left_alone(status: str, message: str, target: Target, first: Printed) -> None:
+    assert first.output == DEPLOYED
+    stack = Stack("team", target.session, status, {}, {"Sources": "default", "SecretPrefix": "fine-tuning/"})
+    with pytest.raises(OperationError) as refused:
+        deploy._check_usable(target, stack)
+    assert message in str(refused.value)
