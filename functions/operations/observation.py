@@ -1,5 +1,6 @@
 """What AWS says of the parts of a stack, with few calls; each function makes those for one kind of part."""
 
+import io
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -70,7 +71,7 @@ def snapshot(s3: Any, deployed: Stack, source: str) -> Snapshot | None:
     except (KeyError, ValueError):  # somebody has copied the table without its metadata
         time = written
     try:
-        lines = table.from_body(response["Body"].read())
+        lines, _ = table.from_file(io.BytesIO(response["Body"].read()))
     except ValueError:
         return Snapshot(time, written, None)
     return Snapshot(time, written, Counter(meaning(table.status(line)) for line in lines))

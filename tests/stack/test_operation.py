@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from tests.artifact import ARTIFACT
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT, EmbeddedAws
 from tests.sandbox.runtime import LambdaProcess
 from tests.sandbox.stack import Stack
 from tests.stack.operator import Operator
-from tests.stack.test_artifact import ARTIFACT
 
 
 @pytest.fixture(scope="module")
