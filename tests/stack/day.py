@@ -37,7 +37,7 @@ class Day:
     """The stack, and its runs inside `with`, oldest first."""
 
     def __init__(self, aws: EmbeddedAws) -> None:
-        self.stack = Stack(aws, "fine-tuning-snapshots", {"Sources": ",".join(HOURS_AGO), "ScheduleState": "DISABLED"})
+        self.stack = Stack(aws, "one-day", {"Sources": ",".join(HOURS_AGO), "ScheduleState": "DISABLED"})
         self.runs: list[Run] = []
         self._jobs: dict[str, list[SimulatedJob]] = {}
         self._apis: dict[str, SimulatedApi] = {}

@@ -19,7 +19,8 @@ TOLD_WITHIN_SECONDS = 10
 
 
 def shell(day: Day, *lines: str) -> str:
-    return run(day.stack.aws, "bash", "-o", "pipefail", "-c", "\n".join(lines))
+    script = "\n".join(lines).replace("fine-tuning-snapshots", day.stack.name)
+    return run(day.stack.aws, "bash", "-o", "pipefail", "-c", script)
 
 
 def of_default(day: Day) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def deployed(day: Day) -> dict[str, dict[str, str]]:
     athena = day.stack.aws.client("athena")
     ids = athena.list_named_queries(WorkGroup=day.stack.outputs["Workgroup"])["NamedQueryIds"]
     queries = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
-    assert {entry["Database"] for entry in queries} == {day.stack.outputs["Database"]} == {"fine_tuning_snapshots"}
+    assert {entry["Database"] for entry in queries} == {day.stack.outputs["Database"]} == {"one_day"}
     return {entry["NamedQueryId"]: entry for entry in queries}
 
 
