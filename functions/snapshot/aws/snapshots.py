@@ -52,18 +52,17 @@ def read_latest(bucket: str, source: str) -> Latest:
             response = aws.s3_client().get_object(Bucket=bucket, Key=key)
         except aws.s3_client().exceptions.NoSuchKey:
             return NO_SNAPSHOT
-        metadata = response["Metadata"]
-        latest = Latest(_etag(response), _snapshot_time(metadata), metadata.get("view", ""))
-        try:
-            # Line by line, so that a long table is not held twice.
-            lines, has_these_columns = table.from_file(
-                io.BufferedReader(response["Body"], _CHUNK)  # type: ignore[type-var]  # its stub lacks readinto
-            )
-        except ValueError as error:
-            logger.warning(
-                "The previous snapshot cannot be read; starting afresh", extra={"key": key, "cause": str(error)}
-            )
-            return latest
+        # Line by line, so that a long table is not held twice. (The stub of the body lacks readinto.)
+        with io.BufferedReader(response["Body"], _CHUNK) as file:  # type: ignore[type-var]
+            metadata = response["Metadata"]
+            latest = Latest(_etag(response), _snapshot_time(metadata), metadata.get("view", ""))
+            try:
+                lines, has_these_columns = table.from_file(file)
+            except ValueError as error:
+                logger.warning(
+                    "The previous snapshot cannot be read; starting afresh", extra={"key": key, "cause": str(error)}
+                )
+                return latest
     return latest._replace(lines=lines, can_be_compared=True, can_be_carried=has_these_columns)
 
 
