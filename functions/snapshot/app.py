@@ -63,7 +63,8 @@ def _take_snapshot(
 ) -> Summary | SkippedSummary:
     """The whole run; `written` gets the name of each output as it is out, for the report of an error after it."""
     for _ in range(_MAX_ATTEMPTS):
-        previous = snapshots.read_latest(settings.bucket, run.source)
+        with secrets.reading(settings, run.source) as secret:
+            previous = snapshots.read_latest(settings.bucket, run.source)
         if _is_newer(previous, run):
             return {
                 "skipped": True,
@@ -71,7 +72,7 @@ def _take_snapshot(
                 "snapshot_time": run.timestamp,
                 "latest_snapshot_time": f"{previous.time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
             }
-        credentials = secrets.read(settings, run.source)
+        credentials = secret()
         with Client(credentials, deadline.minus(_OUTPUT_SECONDS)) as client:
             full = _must_be_full(run, previous, credentials.fingerprint)
             lines, is_full, models = list_jobs(client, previous.lines, full=full)

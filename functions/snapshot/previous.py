@@ -1,7 +1,7 @@
 """The previous table, for a listing that reads only what may have changed since."""
 
 from bisect import bisect_left
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -34,6 +34,13 @@ class PreviousTable:
             self._indexed += 1
         return self._by_id.get(job.id)
 
+    def active(self) -> Iterator[str]:
+        """Ids of the active jobs, newest first, of which more is known than when they were created."""
+        for position in self._unfinished:
+            line = self.lines[position]
+            if table.is_active(line) and table.field(line, table.UPDATED_AT) > table.created_at(line).encode():
+                yield table.job_id(line)
+
     def known(self, job_id: str) -> Line | None:
         """The line of a job that was found before."""
         return self._by_id.get(job_id)
@@ -45,6 +52,10 @@ class PreviousTable:
             return table.to_line(job)
         line = table.to_line(_with_what_was_known(job, table.from_line(before)))
         return before if before == line else line  # the same object: so a long table is not held twice
+
+    def forget_reading(self) -> None:
+        """Begin anew: none of the lines has been read."""
+        self._read_to = 0
 
     def overlap_end(self, overlap: Sequence[Job]) -> int | None:
         """The position below which nothing is new, if the last jobs that were read show it: else None.

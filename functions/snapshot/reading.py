@@ -11,7 +11,7 @@ with it: then the list is read until two readings in a row agree.
 import hashlib
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -36,7 +36,6 @@ class Read(NamedTuple):
     `odd_fields` counts the jobs with fields of a wrong type, by the fields' names.
     """
 
-    before: PreviousTable
     listed: dict[str, Line]
     retrieved: dict[str, Line]
     start: int | None
@@ -49,7 +48,7 @@ class Read(NamedTuple):
         return hashlib.sha256("".join(told).encode("utf-8", "replace")).hexdigest()
 
 
-def read(client: Client, previous: Sequence[Line], *, full: bool) -> Read:
+def read(client: Client, before: PreviousTable, *, full: bool) -> Read:
     """Read pages, and retrieve what is unfinished below them; raises ApiError, ListChangedError if nothing else helps.
 
     Where a job may have moved from a page to come to one that was read, two readings in a row have to agree.
@@ -58,7 +57,8 @@ def read(client: Client, previous: Sequence[Line], *, full: bool) -> Read:
     change: ListChangedError | None = None
     for _ in range(_MOST_READINGS):
         try:
-            reading = _read(client, PreviousTable(previous), full=full)
+            before.forget_reading()
+            reading = _read(client, before, full=full)
         except ListChangedError as error:
             if change:
                 raise
@@ -103,11 +103,11 @@ def _read(client: Client, before: PreviousTable, *, full: bool) -> Read:
             full = True
             continue
         odd_fields.update(tuple(odd) for _, odd in below if odd)
-        return Read(before, listed, {job.id: before.merged(job) for job, _ in below}, start, odd_fields)
+        return Read(listed, {job.id: before.merged(job) for job, _ in below}, start, odd_fields)
     # In another order a job that changes may move, and so may one in a list that only looks as if it had an order.
     has_order = (is_newest_first or is_oldest_first) and not may_shift and not before.has_lost(listed)
     is_sure = pages_read <= 1 or has_order
-    return Read(before, listed, {}, None, odd_fields, is_sure)
+    return Read(listed, {}, None, odd_fields, is_sure)
 
 
 def _with_progress(page_by_page: Iterator[Page]) -> Iterator[Page]:

@@ -27,17 +27,18 @@ def start(event: dict[str, Any], *when: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def count(**_: Any) -> None:
+def count(context: dict[str, Any], **_: Any) -> None:
     """Count a call that begins; die if it is the one, and not to be made."""
     global calls  # noqa: PLW0603
     calls += 1
-    if (str(calls), "before") == tuple(sys.argv[2:]):
+    context["number"] = str(calls)
+    if (context["number"], "before") == tuple(sys.argv[2:]):
         die()
 
 
-def done(**_: Any) -> None:
+def done(context: dict[str, Any], **_: Any) -> None:
     """Die after the call that was to be made."""
-    if (str(calls), "after") == tuple(sys.argv[2:]):
+    if (context["number"], "after") == tuple(sys.argv[2:]):
         die()
 
 

@@ -17,6 +17,8 @@ from tests.sandbox.queues import Queue
 CALLS = ("latest, read", "secret", "latest, looked at", "dated snapshot", "events", "latest, written")
 PASSING = ("500 InternalError", "503 SlowDown", "dropped before", "dropped after")
 LASTING = ("403 AccessDenied", "503 SlowDown", "dropped before", "dropped after")
+# The first two are made at the same time, so their numbers do not tell them apart.
+CONCURRENT = ("GET .*/latest/", "GetSecretValue")
 EVERY_CALL = [pytest.param(number, id=name) for number, name in enumerate(CALLS)]
 # What the error says: which call it was, and of which object.
 NAMED = (
@@ -49,6 +51,11 @@ ODD = (
 )
 
 
+def fault_at(call: int, kind: str, times: int) -> AwsFault:
+    """A fault of a call, by its place in CALLS, and of those that follow it."""
+    return AwsFault(kind, 0, times, CONCURRENT[call]) if call < len(CONCURRENT) else AwsFault(kind, call, times)
+
+
 @pytest.fixture(autouse=True)
 def something_to_tell(deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
     """A first snapshot, and since then five changes."""
@@ -70,7 +77,7 @@ def assert_all_is_told(deployment: Deployment, bus: Queue) -> None:
 @pytest.mark.parametrize("call", EVERY_CALL)
 @pytest.mark.parametrize("kind", PASSING)
 def test_what_passes_is_sat_out(kind: str, call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
-    flaky.set(AwsFault(kind, call, times=1))
+    flaky.set(fault_at(call, kind, times=1))
     summary = deployment.run()
     assert (flaky.hits, summary["changes"]["JobsFailed"]) == (1, 3)
     assert_all_is_told(deployment, bus)
@@ -82,7 +89,7 @@ def test_what_lasts_is_named_and_made_good(
     kind: str, call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws
 ) -> None:
     before, output = deployment.objects(), deployment.output
-    flaky.set(AwsFault(kind, call, times=99))
+    flaky.set(fault_at(call, kind, times=99))
     with pytest.raises(SnapshotError, match=NAMED[call]):
         deployment.run()
     if (kind, CALLS[call]) != ("dropped after", "latest, written"):
@@ -98,7 +105,7 @@ def test_odd_response_is_named_and_made_good(
     call: str, kind: str, deployment: Deployment, bus: Queue, flaky: FlakyAws
 ) -> None:
     number = CALLS.index(call)
-    flaky.set(AwsFault(kind, number, times=99))
+    flaky.set(fault_at(number, kind, times=99))
     with pytest.raises(SnapshotError, match=NAMED[number]) as caught:
         deployment.run()
     assert len(str(caught.value)) < 1500  # no page of HTML
@@ -117,9 +124,7 @@ def test_a_refused_condition_is_looked_into(refusal: str, deployment: Deployment
 
 
 def test_a_condition_that_stays_refused_is_told(deployment: Deployment, flaky: FlakyAws) -> None:
-    flaky.set(
-        AwsFault("409 ConditionalRequestConflict", CALLS.index("latest, written"), times=99, only="PUT .*/latest/")
-    )
+    flaky.set(AwsFault("409 ConditionalRequestConflict", 0, times=99, only="PUT .*/latest/"))
     with pytest.raises(SnapshotError, match=r"keep replacing its latest snapshot\. Written before that"):
         deployment.run()
 
@@ -139,7 +144,7 @@ def test_an_error_after_the_output_says_what_was_written(deployment: Deployment,
 
 @pytest.mark.parametrize("call", EVERY_CALL[:2])  # the others hang when a minute is left, which is enough for them
 def test_a_call_that_hangs_ends_the_run_in_time(call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
-    flaky.set(AwsFault("held", call, times=99))
+    flaky.set(fault_at(call, "held", times=99))
     started = time.monotonic()
     with pytest.raises(
         OutOfTimeError, match=r"time was used up in snapshot\.aws\.\S+\. Nothing was written; the next run tries again"

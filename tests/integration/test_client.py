@@ -88,8 +88,8 @@ def test_retry_after_is_capped(headers: dict[str, str], api: SimulatedApi) -> No
     api.faults = [Fault(JOBS, api_faults.status(429, **headers))]
     # The cap is 60 s, which this deadline allows: a wait begins.
     with Client(Credentials(api.key, api.base_url), Deadline.after(62)) as client:
-        outcomes = client.call_all(lambda _: client.get(JOBS), ["a"], Deadline.after(0.5))
-    assert "did not arrive in time" in str(outcomes[0][1])
+        outcomes = client.calls.results({"a": client.calls.start(client.get, JOBS)}, Deadline.after(0.5))
+    assert "did not arrive in time" in str(outcomes["a"])
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 505, 507, 520, 524, 529, 530, 598, 599])
@@ -422,8 +422,10 @@ def test_own_headers_and_query_are_sent_with_every_request(api: SimulatedApi) ->
     with Client(credentials, Deadline.after(60)) as client:
         list(pages(client))
         fine_tuning.retrieve(client, ["ftjob-1"])
-        fine_tuning.newest_event_times(client, ["ftjob-1"])
-        fine_tuning.models(client)
+        events = fine_tuning.NewestEvents(client)
+        events.ask(["ftjob-1"])
+        events.times(["ftjob-1"])
+        fine_tuning.models(client)()
     for request in seen:
         assert request.headers.getall("Authorization") == [f"Bearer {api.key}"]
         assert {name: request.headers.getall(name) for name in headers} == {name: [headers[name]] for name in headers}
@@ -484,10 +486,9 @@ def test_no_thread_of_a_hanging_call_outlives_the_client(answer: Answer, api: Si
     api.faults = [Fault("/slow", answer, times=99)]
     before = {*threading.enumerate()}
     with Client(Credentials(api.key, api.base_url), Deadline.after(60)) as client:
-        outcomes = client.call_all(
-            lambda _: client.get("/slow"), [str(number) for number in range(20)], Deadline.after(0.5)
-        )
-        assert {type(outcome) for _, outcome in outcomes} == {OutOfTimeError}
+        slow = {str(number): client.calls.start(client.get, "/slow") for number in range(20)}
+        outcomes = client.calls.results(slow, Deadline.after(0.5))
+        assert {type(outcome) for outcome in outcomes.values()} == {OutOfTimeError}
         assert len({*threading.enumerate()} - before) == 8
         client.get(JOBS)  # the others go on
     assert left_after(1, before) == set()
@@ -497,7 +498,8 @@ def test_no_thread_that_waits_for_its_next_attempt_outlives_the_client(api: Simu
     api.faults = [Fault("/slow", api_faults.status(429, Retry_After="50"), times=99)]
     before = {*threading.enumerate()}
     with Client(Credentials(api.key, api.base_url), Deadline.after(60)) as client:
-        client.call_all(lambda _: client.get("/slow"), ["a", "b"], Deadline.after(0.5))
+        slow = {name: client.calls.start(client.get, "/slow") for name in ("a", "b")}
+        client.calls.results(slow, Deadline.after(0.5))
         assert len({*threading.enumerate()} - before) == 2
     assert left_after(1, before) == set()
     assert len(api.requests) == 2

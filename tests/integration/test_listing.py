@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from snapshot import table
 from snapshot.api.client import Client
+from snapshot.api.fine_tuning import MAX_EVENT_CALLS
 from snapshot.credentials import Credentials
 from snapshot.deadline import Deadline
 from snapshot.errors import ApiError
 from snapshot.fields import format_time
 from snapshot.job import Job
-from snapshot.listing import MAX_EVENT_CALLS, list_jobs
+from snapshot.listing import list_jobs
 from snapshot.table import Line
 
 from tests.samples import job, payload
@@ -113,21 +114,21 @@ def test_failing_events_leave_the_time_known_before(
 
 
 @pytest.mark.parametrize(
-    ("status", "time", "kept"),
+    ("status", "time", "requests"),
     [
-        ("cancelled", "2025-10-10T00:00:00.000Z", True),
-        ("running", "2025-10-10T00:00:00.000Z", False),  # it was told before the job ended
-        ("cancelled", format_time(1_760_000_001), False),  # its creation: a stand-in
+        ("cancelled", "2025-10-10T00:00:00.000Z", 0),
+        ("running", "2025-10-10T00:00:00.000Z", 2),  # it was told before the job ended; so may be the early request's
+        ("cancelled", format_time(1_760_000_001), 1),  # its creation: a stand-in
     ],
 )
 def test_an_end_seen_before_is_not_asked_for_again(
-    status: str, time: str, kept: bool, api: SimulatedApi, client: Client
+    status: str, time: str, requests: int, api: SimulatedApi, client: Client
 ) -> None:
     api.jobs = [payload(1, status="cancelled", finished_at=None)]
     before = [table.to_line(job(updated_at=time, status=status, id=api.jobs[0].id))]
     (ended,) = listed(client, before)
     assert ended.updated_at == time
-    assert calls(api, "/events") == (0 if kept else 1)
+    assert calls(api, "/events") == requests
 
 
 # --- shutdown_date ---

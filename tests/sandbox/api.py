@@ -21,6 +21,7 @@ from tests.sandbox.dialects import OPENAI, Dialect
 from tests.sandbox.paging import Paging
 from tests.sandbox.simulated_jobs import SimulatedJob, StaticJob
 
+_PATIENCE_SECONDS = 3
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -60,6 +61,8 @@ class SimulatedApi(Paging):
         self.key = key
         self.skipped = 0.0  # seconds that the simulation is ahead of the clock
         self.latency = 0.0  # seconds before each response
+        self.waits_for = 0  # requests that have to arrive before the first response; a client that waits is refused
+        self.most_at_once = 0  # requests that were open at the same time
         # Shutdown dates of models (YYYY-MM-DD), beside those of simulated_jobs.BASE_MODELS.
         self.announced: dict[str, str | None] = {}
         self.faults: list[Fault] = []
@@ -67,6 +70,7 @@ class SimulatedApi(Paging):
         self.before_page: Callable[[], None] = lambda: None  # called before each page of jobs: they may change
         self._started = time.time()
         self._port = port
+        self._open = 0
         self._request_ids = itertools.count(1)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -137,8 +141,18 @@ class SimulatedApi(Paging):
         if request.path == "/requests":
             return await handler(request)
         self.requests.append(request.path_qs)
+        self._open += 1
+        self.most_at_once = max(self.most_at_once, self._open)
+        try:
+            return await self._response(request, handler)
+        finally:
+            self._open -= 1
+
+    async def _response(self, request: web.Request, handler: Answer) -> web.StreamResponse:
         if self.latency:
             await asyncio.sleep(self.latency)
+        if not await self._have_arrived(self.waits_for):
+            return error(400, f"Only {len(self.requests)} requests arrived before the first response.")
         fault = next((fault for fault in self.faults if fault.takes(request.path)), None)
         if fault:
             response = await fault.answer(request)
@@ -147,6 +161,13 @@ class SimulatedApi(Paging):
         if not response.prepared:
             response.headers["x-request-id"] = f"req_{next(self._request_ids):08}"
         return response
+
+    async def _have_arrived(self, count: int) -> bool:
+        """Whether so many requests have arrived, within some seconds."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while len(self.requests) < count and time.monotonic() < end:
+            await asyncio.sleep(0.002)
+        return len(self.requests) >= count
 
     async def _count_requests(self, _request: web.Request) -> web.Response:
         """The number of requests so far. Not part of the API: for a client in another process."""

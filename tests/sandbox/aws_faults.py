@@ -48,7 +48,7 @@ _ODD: dict[str, Callable[[dict[str, str], bytes], Response]] = {
 
 
 class AwsFault(NamedTuple):
-    """What happens to so many calls from the one with this number on, the first being 0.
+    """What happens to so many calls from the one with this number on, the first being 0, of those of the kind `only`.
 
     The kind is an HTTP status with AWS's code, as in `503 SlowDown` (or with `html`, as a proxy sends it), or one of
     `dropped before`, `dropped after`, `held`, `entries refused`, and those of BY_PROXY and _ODD.
@@ -57,11 +57,11 @@ class AwsFault(NamedTuple):
     kind: str
     first: int
     times: int
-    only: str = ""  # calls in whose method and path this pattern is found
+    only: str = ""  # a pattern in a call's method, path and X-Amz-Target
 
 
 class FlakyAws(ThreadingHTTPServer):
-    """Its `fault` may be set between runs; `calls` counts the calls since then, `hits` those that it made fail."""
+    """Its `fault` may be set between runs; since then `calls` counts those of its kind, `hits` those that it failed."""
 
     daemon_threads = True
 
@@ -70,6 +70,7 @@ class FlakyAws(ThreadingHTTPServer):
         self.aws = aws
         self.tls = ssl.create_default_context(cafile=str(aws.certificate))
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
+        self._lock = threading.Lock()
         self.set(None)
 
     def set(self, fault: AwsFault | None) -> None:
@@ -77,15 +78,16 @@ class FlakyAws(ThreadingHTTPServer):
         self.calls = self.hits = 0
 
     def next_kind(self, call: str) -> str:
-        """The kind of fault of the call that has just arrived, or nothing; a run makes one call at a time."""
-        number, self.calls = self.calls, self.calls + 1
-        fault = self.fault
-        if fault is None or not fault.first <= number < fault.first + fault.times:
-            return ""
-        if not re.search(fault.only, call):
-            return ""
-        self.hits += 1
-        return fault.kind
+        """The kind of fault of the call that has just arrived, or nothing."""
+        with self._lock:
+            fault = self.fault
+            if fault is None or not re.search(fault.only, call):
+                return ""
+            number, self.calls = self.calls, self.calls + 1
+            if not fault.first <= number < fault.first + fault.times:
+                return ""
+            self.hits += 1
+            return fault.kind
 
     def __enter__(self) -> Self:
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -105,7 +107,7 @@ class _Call(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        kind = self.server.next_kind(f"{self.command} {self.path}")
+        kind = self.server.next_kind(f"{self.command} {self.path} {self.headers.get('X-Amz-Target', '')}")
         if kind == "entries refused":
             body, refused = self.without_some_entries(body)
         if kind == "held":

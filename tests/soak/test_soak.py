@@ -79,12 +79,14 @@ class Soak:
         self.kill_at: tuple[int, str] | None = None
         self._calls = 0
         for client in (aws.s3_client(), aws.events_client(), aws.secrets_client()):
-            client.meta.events.register("before-call", lambda **_: self._call("before"))
-            client.meta.events.register("after-call", lambda **_: self._call("after"))
+            client.meta.events.register("before-call", lambda context, **_: self._call(context, "before"))
+            client.meta.events.register("after-call", lambda context, **_: self._call(context, "after"))
 
-    def _call(self, moment: str) -> None:
-        self._calls += moment == "before"
-        if self.kill_at == (self._calls, moment):
+    def _call(self, context: dict[str, Any], moment: str) -> None:
+        if moment == "before":
+            self._calls += 1
+            context["number"] = self._calls
+        if self.kill_at == (context["number"], moment):
             self.hit = True
             raise Killed
 

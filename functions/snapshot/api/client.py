@@ -2,14 +2,13 @@
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
 
 import requests
 import urllib3
 
 from snapshot.api import connections, responses
+from snapshot.api.calls import Calls
 from snapshot.api.redaction import redacted, without_secrets
 from snapshot.api.responses import ObjectHook, Reply
 from snapshot.api.retries import FailedAttemptError, wait_seconds
@@ -17,30 +16,27 @@ from snapshot.credentials import Credentials
 from snapshot.deadline import Deadline
 from snapshot.errors import ApiError, OutOfTimeError
 
-Result = TypeVar("Result")
-
 _ATTEMPTS = 7  # with the waits below some 24 s of trouble are sat out
-_CONNECTIONS = 8
+MAX_AT_ONCE = 8  # calls, each with a connection of its own
 _CONNECT_TIMEOUT_SECONDS = 5
 _READ_TIMEOUT_SECONDS = 30
-_CLOSING_SECONDS = 0.5
 _MAX_BODY_BYTES = 4 << 20  # of which `{}` take 28 times as much in memory; a page of 100 jobs has some 200 KiB
 _MAX_BODY_BYTES_OF = {"/models": 16 << 20}  # every model ever made, of which little is kept
 _QUERY = re.compile(r"\?\S*|(?<=//)[^/@\s]*@")  # and the user of a proxy's address
 
 
 class Client:
-    """A session for one run, usable from several threads."""
+    """A session for one run, usable from several threads; `calls` are those made in threads of its own."""
 
     def __init__(self, credentials: Credentials, deadline: Deadline) -> None:
         self.deadline = deadline
+        self.calls = Calls(MAX_AT_ONCE)
         self.requests_made = 0
         self._credentials = credentials
         self._secrets, self._data_secrets = credentials.secrets, credentials.data_secrets
         self._lock = threading.Lock()
-        self._adapter = connections.Adapter(_CONNECTIONS)
+        self._adapter = connections.Adapter(MAX_AT_ONCE)
         self._session = connections.session(credentials, self._adapter)
-        self._late: list[Future[Any]] = []  # calls that call_all has left alone
         self._is_closed = threading.Event()
 
     def __enter__(self) -> "Client":
@@ -48,11 +44,7 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self._is_closed.set()
-        end = Deadline.after(_CLOSING_SECONDS)
-        while True:  # a thread may just be connecting
-            self._adapter.cut()
-            if not wait(self._late, timeout=0.05).not_done or end.is_over:
-                break
+        self.calls.end(self._adapter.cut)
         self._session.close()
 
     @property
@@ -84,29 +76,6 @@ class Client:
                     raise OutOfTimeError(f"{_sentence(reason)} No time is left for another attempt.", reason.status)
                 self._is_closed.wait(seconds)
         raise ApiError(f"{_sentence(reason)} Given up after {attempts} attempts.", reason.status)
-
-    def call_all(
-        self, call: Callable[[str], Result], job_ids: Sequence[str], deadline: Deadline
-    ) -> list[tuple[str, Result | ApiError]]:
-        """What `call` returns for each job, several at a time, or its ApiError; OutOfTimeError for a late one."""
-        pool = ThreadPoolExecutor(_CONNECTIONS)
-        futures: list[Future[Result]] = []
-        try:
-            futures += [pool.submit(call, job_id) for job_id in job_ids]
-            wait(futures, timeout=deadline.seconds_left)
-        finally:
-            # Late ones are left alone until the end: no time-out of a socket ends a response whose headers trickle in.
-            pool.shutdown(wait=False, cancel_futures=True)
-            self._late += [future for future in futures if not future.done()]
-        found: list[tuple[str, Result | ApiError]] = []
-        for job_id, future in zip(job_ids, futures, strict=True):
-            if not future.done() or future.cancelled():
-                found.append((job_id, OutOfTimeError(f"The response for the job {job_id} did not arrive in time.")))
-            elif isinstance(error := future.exception(), ApiError):
-                found.append((job_id, error))
-            else:
-                found.append((job_id, future.result()))
-        return found
 
     def _attempt(
         self,

@@ -116,8 +116,10 @@ class _Listing:
 
 
 def _get(client: Client, params: Params, number: int) -> Reply:
+    page = f" page {number}"
+    future = client.calls.start(client.get, PATH, params, page=page)
     try:
-        return client.get(PATH, params, page=f" page {number}")
+        return client.calls.result(f"GET {PATH}{page}", future, client.deadline)
     except ApiError as error:
         if error.status == 404 and "after" in params:
             raise ListChangedError(str(error), 404) from None

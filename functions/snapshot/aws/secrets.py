@@ -1,16 +1,40 @@
 """The secret of a source, read anew in every run: so a mended or rotated one counts at once."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from snapshot import aws, credentials
 from snapshot.credentials import MUST_HOLD, Credentials
-from snapshot.errors import SecretError
+from snapshot.errors import SecretError, SnapshotError
 from snapshot.settings import Settings
 
 # At DEBUG botocore logs every response whole, the secret's among them.
 logging.getLogger("botocore").setLevel(logging.INFO)
+
+
+@contextmanager
+def reading(settings: Settings, source: str) -> Iterator[Callable[[], Credentials]]:
+    """Read the secret of `source` while the block reads something else; what it gets waits for the credentials.
+
+    Raises SecretError, also where the block ends with an error of its own: the secret is what a user can mend.
+    """
+    aws.secrets_client(), aws.s3_client()  # making clients is not thread-safe: here, before a second thread needs one
+    pool = ThreadPoolExecutor(1)
+    future: Future[Credentials] = pool.submit(read, settings, source)
+
+    def secret() -> Credentials:
+        return future.result()
+
+    try:
+        yield secret
+    except SnapshotError:
+        secret()
+        raise
+    finally:
+        pool.shutdown(wait=False)
 
 
 def read(settings: Settings, source: str) -> Credentials:
