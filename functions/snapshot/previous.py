@@ -41,6 +41,15 @@ class PreviousTable:
             if table.is_active(line) and table.field(line, table.UPDATED_AT) > table.created_at(line).encode():
                 yield table.job_id(line)
 
+    def page_ends(self, last: Job, size: int) -> list[str]:
+        """Ids of the jobs, from `last` on, with which pages of a size would end if the list were as the table is."""
+        for row, line in enumerate(self.lines):
+            if table.job_id(line) == last.id:
+                return [table.job_id(end) for end in self.lines[row:-1:size]]
+            if table.created_at(line) < last.created_at:
+                break
+        return []
+
     def known(self, job_id: str) -> Line | None:
         """The line of a job that was found before."""
         return self._by_id.get(job_id)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from snapshot import table
 from snapshot.api import fine_tuning, pages
+from snapshot.api.ahead import PATH, ReadAhead
 from snapshot.api.client import Client
 from snapshot.api.pages import Page
 from snapshot.errors import ApiError, FieldError, ListChangedError
@@ -55,10 +56,12 @@ def read(client: Client, before: PreviousTable, *, full: bool) -> Read:
     """
     signature = ""
     change: ListChangedError | None = None
+    ahead = ReadAhead(client)
     for _ in range(_MOST_READINGS):
         try:
             before.forget_reading()
-            reading = _read(client, before, full=full)
+            ahead.forget()
+            reading = _read(client, before, ahead, full=full)
         except ListChangedError as error:
             if change:
                 raise
@@ -69,15 +72,15 @@ def read(client: Client, before: PreviousTable, *, full: bool) -> Read:
             return reading
         signature = reading.signature()
         del reading  # a long one is not to be held twice
-    raise ListChangedError(f"GET {pages.PATH}: the list changed so often that no two readings of it agree.")
+    raise ListChangedError(f"GET {PATH}: the list changed so often that no two readings of it agree.")
 
 
-def _read(client: Client, before: PreviousTable, *, full: bool) -> Read:
+def _read(client: Client, before: PreviousTable, ahead: ReadAhead, *, full: bool) -> Read:
     listed: dict[str, Line] = {}
     odd_fields: Counter[tuple[str, ...]] = Counter()
     recent: deque[Job] = deque(maxlen=OVERLAP)
     is_newest_first, is_oldest_first, may_shift, pages_read = True, True, False, 0
-    for page in _with_progress(pages.pages(client)):
+    for page in _with_progress(pages.pages(client, ahead)):
         pages_read += 1
         parsed = [_parsed(payload, page.label, f"data[{index}]") for index, payload in enumerate(page.jobs)]
         odd_fields.update(tuple(odd) for _, odd in parsed if odd)
@@ -88,6 +91,8 @@ def _read(client: Client, before: PreviousTable, *, full: bool) -> Read:
         is_oldest_first = is_oldest_first and all(older <= newer for older, newer in pairwise(times))
         may_shift = may_shift or page.may_shift
         recent.extend(new)
+        if full and ahead.is_idle and new and not page.is_last:
+            ahead.expect(before.page_ends(new[-1], len(page.jobs)))
         if full or page.is_last or not is_newest_first or (may_shift and pages_read > 1):
             continue
         start = before.overlap_end(recent)

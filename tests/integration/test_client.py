@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 from snapshot import __version__
 from snapshot.api import fine_tuning
+from snapshot.api.ahead import ReadAhead
 from snapshot.api.client import Client
 from snapshot.api.pages import pages
 from snapshot.credentials import Credentials
@@ -420,7 +421,7 @@ def test_own_headers_and_query_are_sent_with_every_request(api: SimulatedApi) ->
         api.key, api.base_url, "org-1", default_headers=headers, default_query=query | {"limit": "7"}
     )
     with Client(credentials, Deadline.after(60)) as client:
-        list(pages(client))
+        list(pages(client, ReadAhead(client)))
         fine_tuning.retrieve(client, ["ftjob-1"])
         events = fine_tuning.NewestEvents(client)
         events.ask(["ftjob-1"])

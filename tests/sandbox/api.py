@@ -27,16 +27,20 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Fault:
-    """Another response to requests whose path ends in `path`: to the next `times`, after `skip` that succeed."""
+    """Another response to requests whose path ends in `path`: to the next `times`, after `skip` that succeed.
+
+    With a `query` only to those that have it in theirs.
+    """
 
     path: str
     answer: Answer
     times: int = 1
     skip: int = 0
+    query: str = ""
 
-    def takes(self, path: str) -> bool:
+    def takes(self, request: web.Request) -> bool:
         """Whether this request is to fail; counts it."""
-        if self.times == 0 or not path.endswith(self.path):
+        if self.times == 0 or not request.path.endswith(self.path) or self.query not in request.query_string:
             return False
         if self.skip > 0:
             self.skip -= 1
@@ -153,7 +157,7 @@ class SimulatedApi(Paging):
             await asyncio.sleep(self.latency)
         if not await self._have_arrived(self.waits_for):
             return error(400, f"Only {len(self.requests)} requests arrived before the first response.")
-        fault = next((fault for fault in self.faults if fault.takes(request.path)), None)
+        fault = next((fault for fault in self.faults if fault.takes(request)), None)
         if fault:
             response = await fault.answer(request)
         else:

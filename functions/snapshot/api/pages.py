@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from snapshot import fields
+from snapshot.api.ahead import PAGE_SIZE, PATH, ReadAhead
 from snapshot.api.client import Client
 from snapshot.api.responses import Reply, entries
 from snapshot.errors import ApiError, ListChangedError
 
-PAGE_SIZE = 100
-PATH = "/fine_tuning/jobs"
 Params = dict[str, str | int]
 
 _FIRST: dict[str, Params] = {
@@ -36,15 +35,15 @@ class Page(NamedTuple):
     may_shift: bool
 
 
-def pages(client: Client) -> Iterator[Page]:
-    """Every page of `GET /fine_tuning/jobs`, whatever size the server gives them.
+def pages(client: Client, ahead: ReadAhead) -> Iterator[Page]:
+    """Every page of `GET /fine_tuning/jobs`, whatever size the server gives them, from those read `ahead` if it can.
 
     Raises ApiError for what is not a list of jobs, ListChangedError for a list that would be partial or has no end.
     """
-    listing = _Listing(client.paging)
+    listing = _Listing(client.paging, ahead)
     while True:
         page_params, number = listing.params, listing.number
-        page = listing.take(_get(client, page_params, number))
+        page = listing.take(ahead.take(str(page_params.get("after"))) or _get(client, page_params, number))
         if not page.jobs and listing.ends_with_nothing:
             listing.check_end(_get(client, listing.previous_params, number - 1))
         if page.jobs:
@@ -56,9 +55,10 @@ def pages(client: Client) -> Iterator[Page]:
 class _Listing:
     """What was read so far, and what the server has said of the rest; `params` ask for the page with the `number`."""
 
-    def __init__(self, paging: str) -> None:
+    def __init__(self, paging: str, ahead: ReadAhead) -> None:
         self.params = self.previous_params = _FIRST[paging]
         self.number = 1
+        self._ahead = ahead
         self._paging = paging
         self._seen: set[str] = set()
         self._totals: list[int] = []
@@ -68,6 +68,8 @@ class _Listing:
     def take(self, reply: Reply) -> Page:
         """The page in a reply; raises ApiError or ListChangedError if the list cannot become whole."""
         jobs, has_more = entries(reply), _has_more(reply)
+        if has_more is not False:
+            jobs = self._ahead.until_asked(jobs)
         self._totals += _total(reply)
         is_new = any(job["id"] not in self._seen for job in jobs)
         self._seen.update(job["id"] for job in jobs)
