@@ -26,7 +26,10 @@ class Counts(NamedTuple):
 
 
 def count(lines: Collection[Line], previous: Iterable[Line], now: datetime, models: Models) -> Counts:
-    """Count a table at the time of its snapshot; of the `models`, one that is gone is shut down, whatever its date."""
+    """Count a table at the time of its snapshot; of the `models`, one that is gone is shut down, whatever its date.
+
+    If the models could not be read, `days_to_shutdown` is None: the nearest known date may be of a model that is gone.
+    """
     statuses: Counter[str] = Counter()
     oldest_active = b""
     shutdown_dates: set[bytes] = set()
@@ -44,7 +47,8 @@ def count(lines: Collection[Line], previous: Iterable[Line], now: datetime, mode
         if shutdown_date and (not listed_only or fields[table.FINE_TUNED_MODEL] in models.shutdown_dates):
             shutdown_dates.add(shutdown_date)
     age = (now - datetime.fromisoformat(oldest_active.decode())).total_seconds() if oldest_active else 0.0
-    return Counts(len(lines), _by_status(statuses, previous), max(age, 0.0), _days_to_first(shutdown_dates, now.date()))
+    days = _days_to_first(shutdown_dates, now.date()) if models.shutdown_dates else None
+    return Counts(len(lines), _by_status(statuses, previous), max(age, 0.0), days)
 
 
 def _by_status(statuses: Counter[str], previous: Iterable[Line]) -> dict[str, int]:

@@ -50,17 +50,21 @@ def test_the_oldest_active_job() -> None:
 @pytest.mark.parametrize(
     ("ends", "listed", "days"),
     [
-        ({}, [], None),
-        ({"ft:a": ""}, [], None),
-        ({"ft:a": "2027-01-14"}, [], 53),
-        ({"ft:a": "2027-01-14", "ft:b": "2026-11-23", "ft:c": "2026-11-21"}, [], 1),
-        ({"ft:a": "2026-11-22"}, [], 0),
-        ({"ft:a": "2026-11-21"}, [], None),
+        ({}, ["gpt-4o"], None),
+        ({"ft:a": ""}, ["gpt-4o"], None),
+        ({"ft:a": "2027-01-14"}, ["gpt-4o"], 53),
+        ({"ft:a": "2027-01-14", "ft:b": "2026-11-23", "ft:c": "2026-11-21"}, ["gpt-4o"], 1),
+        ({"ft:a": "2026-11-22"}, ["gpt-4o"], 0),
+        ({"ft:a": "2026-11-21"}, ["gpt-4o"], None),
         ({"ft:a": "2026-12-02", "ft:b": "2026-11-23"}, ["gpt-4o", "ft:a"], 10),
         ({"ft:a": "2026-12-02"}, ["gpt-4o"], 10),
-        ({"ft:a": "2026-12-02", "ft:b": "soon"}, [], 10),
+        ({"ft:a": "2026-12-02", "ft:b": "soon"}, ["gpt-4o"], 10),
     ],
 )
 def test_days_to_the_first_shutdown(ends: dict[str, str], listed: list[str], days: int | None) -> None:
     lines = [line(number, end, fine_tuned_model=model) for number, (model, end) in enumerate(ends.items())]
     assert count(lines, [], NOW, Models({model.encode(): None for model in listed})).days_to_shutdown == days
+
+
+def test_no_days_to_a_shutdown_are_counted_if_the_models_could_not_be_read() -> None:
+    assert count([line(1, "2026-12-02", fine_tuned_model="ft:a")], [], NOW, NO_MODELS).days_to_shutdown is None
