@@ -128,6 +128,12 @@ def run_fails(_api: SimulatedApi, stack: Stack) -> None:
         stack.invoke(source="no-such-source")
 
 
+def runs_succeed_again(_api: SimulatedApi, stack: Stack) -> None:
+    stack.aws.advance(HOUR)
+    for source in ("alpha", "team-b"):
+        stack.invoke(source=source)
+
+
 def snapshots_stop(_api: SimulatedApi, stack: Stack) -> None:
     stack.aws.advance(5 * HOUR)
     stack.invoke(source="team-b")
@@ -150,7 +156,7 @@ Happening = Callable[[SimulatedApi, Stack], None]
         ("JobsFailedalpha", (job_fails, time_passes), False),
         ("JobCountChangedalpha", (job_comes, time_passes), False),
         ("JobStuckalpha", (job_is_stuck, job_ends), True),
-        ("SnapshotErrors", (run_fails, time_passes), True),
+        ("SnapshotErrors", (run_fails, runs_succeed_again), True),
         ("SnapshotMissingalpha", (snapshots_stop, snapshots_come_again), True),
         ("ModelShutdownNearalpha", (shutdown_is_announced, shutdown_is_withdrawn), True),
     ],

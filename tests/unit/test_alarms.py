@@ -1,8 +1,13 @@
-"""The sandbox's alarms, held against AWS's documented examples of missing data."""
+"""The sandbox's alarms, held against AWS's documented examples of missing data; the template's, in an outage."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from tests.sandbox.ministack.alarms import evaluate, state
+from tests.documents import TEMPLATE
+from tests.sandbox.ministack.alarms import ALARM, OK, evaluate, state
 
 RETAINED = "retained"
 DOCUMENTED = [
@@ -71,3 +76,78 @@ def test_a_new_period_begins_when_the_last_one_is_over() -> None:
     }
     assert state(alarm, [(1000.0, 1), (1400.0, 0)], 1410.0) == "OK"
     assert state(alarm, [(1000.0, 1), (1200.0, 0)], 1210.0) == "ALARM"
+
+
+# --- The template's alarms ---
+
+(_, _, OF_A_SOURCE) = TEMPLATE["Resources"]["Fn::ForEach::Alarms"]
+ALARMS = {
+    logical_id.removesuffix("&{Source}"): resource["Properties"]
+    for logical_id, resource in (OF_A_SOURCE | TEMPLATE["Resources"]).items()
+    if isinstance(resource, dict) and resource["Type"] == "AWS::CloudWatch::Alarm"
+}
+MINUTE, HOUR = 60, 3600
+START, RECOVERY, END = 5 * HOUR, 7 * HOUR, 11 * HOUR  # the outage takes two hours
+# Lambda's: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+RETRIES_AFTER = (0, 1 * MINUTE, 3 * MINUTE)
+
+
+def deployed(properties: dict[str, Any]) -> dict[str, Any]:
+    """An alarm's properties, with the defaults of the parameters that they name."""
+    defaults = {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()}
+    return {name: defaults.get(value, value) if isinstance(value, str) else value for name, value in properties.items()}
+
+
+def metrics_of_an_outage(other_source_after: int) -> dict[str, list[tuple[float, float]]]:
+    """The metrics of a source that cannot be listed during the outage, as (time, value); `Errors` are all sources'.
+
+    Every 15 minutes this source is listed, and so many seconds later a healthy one. A job is stuck and a model's
+    shutdown near all the time; during the outage one job is created and another one fails.
+    """
+    metrics: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for time in range(0, END, 15 * MINUTE):
+        metrics["Errors"].append((time + other_source_after, 0))
+        if START <= time < RECOVERY:
+            metrics["Errors"] += [(time + retry, 1) for retry in RETRIES_AFTER]
+            continue
+        is_first_again = time == RECOVERY
+        values = {
+            "Errors": 0,
+            "JobCount": 250,
+            "JobsFailed": int(is_first_again),
+            "JobCountChange": int(is_first_again),
+            "OldestActiveJobAge": 2 * 86400 + time,
+            "DaysToModelShutdown": 9,
+        }
+        for name, value in values.items():
+            metrics[name].append((time, value))
+    return metrics
+
+
+def mails(alarm: dict[str, Any], values: list[tuple[float, float]]) -> Iterator[str]:
+    """The new states that an alarm, evaluated every minute, reports from the start of the outage on."""
+    alarm = alarm | {"StateValue": "INSUFFICIENT_DATA"}
+    actions = {ALARM: alarm.get("AlarmActions"), OK: alarm.get("OKActions")}
+    for now in range(4 * HOUR, END, MINUTE):  # with a settled state before the outage
+        before, known = alarm["StateValue"], [(time, value) for time, value in values if time <= now]
+        alarm["StateValue"] = state(alarm, known, now)
+        if alarm["StateValue"] != before and actions.get(alarm["StateValue"]) and now >= START:
+            yield alarm["StateValue"]
+
+
+EXPECTED_MAILS = {
+    "SnapshotErrors": [ALARM, OK],  # once for 24 failed runs, and once when an hour has passed without any
+    "SnapshotMissing": [],  # CloudWatch waits longer before it takes data as missing; SnapshotErrors has reported it
+    "JobsFailed": [ALARM],  # from the first run after the outage, which finds what happened meanwhile
+    "JobCountChanged": [ALARM],  # likewise; neither of the two reports its return to OK
+    "JobStuck": [],  # in ALARM since before; it stays so while nothing is known
+    "ModelShutdownNear": [],  # likewise, because its period is longer than the outage
+}
+
+
+@pytest.mark.parametrize("other_source_after", range(0, 15 * MINUTE, 2 * MINUTE))
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_outage_of_two_hours_sends_each_alarm_at_most_once(name: str, other_source_after: int) -> None:
+    alarm = deployed(ALARMS[name])
+    values = metrics_of_an_outage(other_source_after)[alarm["MetricName"]]
+    assert list(mails(alarm, values)) == EXPECTED_MAILS[name]
