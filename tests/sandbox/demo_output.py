@@ -80,5 +80,6 @@ def changes(stack: Stack, summary: dict[str, Any], since: str, events: Queue, me
         console.print("\n[bold]Messages[/] to the topic, for e-mail, chat or a pager")
     for text in texts:
         console.print(" ", escape(text), soft_wrap=True)
-    in_alarm = [name for name, alarm in stack.alarms().items() if alarm["StateValue"] == "ALARM"]
-    console.print("\n[bold]Alarms[/]", ", ".join(sorted(in_alarm)) or "none")
+    in_alarm = [alarm["AlarmName"] for alarm in stack.alarms().values() if alarm["StateValue"] == "ALARM"]
+    names = [name.removeprefix(f"{stack.name} ") for name in sorted(in_alarm)]
+    console.print("\n[bold]Alarms[/]", ", ".join(names) or "none")

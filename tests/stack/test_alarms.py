@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -80,6 +81,12 @@ def test_each_alarm_watches_a_metric_that_is_emitted(calm: Stack) -> None:
             assert watched(alarm | {"Dimensions": other}) not in told
         assert len(alarm["AlarmDescription"]) > 80, "it says what to do"
         assert alarm["AlarmActions"] == [calm.outputs["Topic"]]
+
+
+def test_a_name_is_that_of_stack_alarm_and_source(calm: Stack) -> None:
+    names = {alarm["AlarmName"] for alarm in calm.alarms().values()}
+    assert {"alarmed JobsFailed alpha", "alarmed JobsFailed team-b", "alarmed SnapshotErrors"} <= names
+    assert all(re.fullmatch(r"alarmed \w+( alpha| team-b)?", name) for name in names)
 
 
 def job_fails(api: SimulatedApi, stack: Stack) -> None:

@@ -98,7 +98,7 @@ def test_a_table_over_8_mb_keeps_its_metadata_when_it_is_copied(operated: Stack)
 
 
 def test_an_alarm_can_be_muted(operated: Stack) -> None:
-    (mute,) = re.findall(r"`(aws cloudwatch disable-alarm-actions --alarm-names NAME)`", section("Alarms"))
+    (mute,) = re.findall(r'`(aws cloudwatch disable-alarm-actions --alarm-names "NAME")`', section("Alarms"))
     name = operated.alarms()["JobsFaileddefault"]["AlarmName"]
     shell(operated, mute.replace("NAME", name))
     assert not operated.alarms()["JobsFaileddefault"]["ActionsEnabled"]

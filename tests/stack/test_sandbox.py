@@ -53,7 +53,7 @@ def test_run_shows_what_the_snapshot_brought() -> None:
     assert re.search(r"Changes since the first snapshot\n  JobCountChange +2\n  JobsCreated +2\n", done.stdout)
     assert re.search(r": running → failed\n", done.stdout)
     assert re.search(r"\n  Fine-tuning job ftjob-\w+ of the source default: failed \|", done.stdout)
-    assert "\nAlarms JobCountChangeddefault, JobsFaileddefault, ModelShutdownNeardefault\n" in done.stdout
+    assert "\nAlarms JobCountChanged default, JobsFailed default, ModelShutdownNear default\n" in done.stdout
     wide = [line for line in done.stdout.splitlines() if len(line) > 80]
     assert all("s3://" in line for line in wide)  # what is to be copied is not broken
 

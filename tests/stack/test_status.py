@@ -238,7 +238,7 @@ def test_an_alarm_that_sends_nothing_is_told(stack: Stack, status: Callable[[], 
         output = status().output
     finally:
         cloudwatch.enable_alarm_actions(AlarmNames=[name])
-    assert f"    aws cloudwatch enable-alarm-actions --region us-east-1 --alarm-names {name}\n" in output
+    assert f"    aws cloudwatch enable-alarm-actions --region us-east-1 --alarm-names '{name}'\n" in output
 
 
 def test_an_address_that_has_not_confirmed_is_told(stack: Stack, status: Callable[[], Printed]) -> None:
