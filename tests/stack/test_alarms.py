@@ -1,4 +1,4 @@
-"""Each alarm rings for its own cause and source, is heard at the topic, and goes back when the cause is gone."""
+"""Each alarm goes into ALARM for its own cause and source, reports to the topic, and returns to OK after the cause."""
 
 import json
 import random
@@ -12,7 +12,7 @@ from snapshot.statuses import TERMINAL
 
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
-from tests.sandbox.aws import EmbeddedAws
+from tests.sandbox.aws import ROOT, EmbeddedAws
 from tests.sandbox.queues import Queue
 from tests.sandbox.simulated_jobs import BASE_MODELS, new_job, new_jobs
 from tests.sandbox.stack import InvocationError, Stack
@@ -41,11 +41,11 @@ def calm(alarmed: Stack, own_api: SimulatedApi) -> Stack:
     for source in ("alpha", "team-b"):
         alarmed.invoke(source=source)
     alarmed.aws.advance(HOUR)
-    assert_soon(lambda: ringing(alarmed) == set())
+    assert_soon(lambda: in_alarm(alarmed) == set())
     return alarmed
 
 
-def ringing(stack: Stack) -> set[str]:
+def in_alarm(stack: Stack) -> set[str]:
     return {logical_id for logical_id, alarm in stack.alarms().items() if alarm["StateValue"] == "ALARM"}
 
 
@@ -79,8 +79,20 @@ def test_each_alarm_watches_a_metric_that_is_emitted(calm: Stack) -> None:
         for dimension in alarm["Dimensions"]:
             other = [d | ({"Value": "other"} if d == dimension else {}) for d in alarm["Dimensions"]]
             assert watched(alarm | {"Dimensions": other}) not in told
-        assert len(alarm["AlarmDescription"]) > 80, "it says what to do"
         assert alarm["AlarmActions"] == [calm.outputs["Topic"]]
+
+
+def test_each_description_says_what_to_do_and_how_to_silence_the_alarm(calm: Stack) -> None:
+    targets = set(re.findall(r"^\.PHONY: (\w+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for alarm in calm.alarms().values():
+        name, sources = alarm["AlarmName"], [d["Value"] for d in alarm["Dimensions"] if d["Name"] == "Source"]
+        what, to_do, silence = re.split(" What to do: | To silence it: ", alarm["AlarmDescription"])
+        assert all(f"the source {source}" in what for source in sources)
+        assert silence == f'`aws cloudwatch disable-alarm-actions --alarm-names "{name}"`'
+        commands = re.findall(r"`make ([a-z]+) STACK=alarmed(?: SOURCE=(\S+)| LEVEL=ERROR)?`", to_do)
+        assert len(commands) == to_do.count("make ") > 0, "each command names the stack"
+        assert {target for target, _ in commands} <= targets
+        assert {source for _, source in commands if source} <= {*sources}
 
 
 def test_a_name_is_that_of_stack_alarm_and_source(calm: Stack) -> None:
@@ -94,7 +106,7 @@ def job_fails(api: SimulatedApi, stack: Stack) -> None:
     api.jobs = [running, *api.jobs]
     stack.invoke(source="alpha")
     stack.aws.advance(HOUR)
-    assert_soon(lambda: ringing(stack) == set())
+    assert_soon(lambda: in_alarm(stack) == set())
     running.finish("failed", api.now - 1)
     stack.invoke(source="alpha")
 
@@ -108,7 +120,7 @@ def job_is_stuck(api: SimulatedApi, stack: Stack) -> None:
     job = new_job(CHANCE, api.now - 2 * DAY, "succeeded", hours=90)
     api.jobs = [job, *api.jobs]
     stack.invoke(source="alpha")
-    assert_soon(lambda: "JobStuckalpha" in ringing(stack))
+    assert_soon(lambda: "JobStuckalpha" in in_alarm(stack))
     stack.aws.advance(HOUR)  # that it came is no news any more; that it is stuck stays
 
 
@@ -158,7 +170,7 @@ Happening = Callable[[SimulatedApi, Stack], None]
 
 
 @pytest.mark.parametrize(
-    ("alarm", "happenings", "tells_ok"),
+    ("alarm", "happenings", "reports_ok"),
     [
         ("JobsFailedalpha", (job_fails, time_passes), False),
         ("JobCountChangedalpha", (job_comes, time_passes), False),
@@ -168,20 +180,20 @@ Happening = Callable[[SimulatedApi, Stack], None]
         ("ModelShutdownNearalpha", (shutdown_is_announced, shutdown_is_withdrawn), True),
     ],
 )
-def test_an_alarm_rings_and_goes_back(
-    alarm: str, happenings: tuple[Happening, Happening], tells_ok: bool, calm: Stack, own_api: SimulatedApi
+def test_an_alarm_goes_into_alarm_and_returns_to_ok(
+    alarm: str, happenings: tuple[Happening, Happening], reports_ok: bool, calm: Stack, own_api: SimulatedApi
 ) -> None:
     cause, end = happenings
     name = calm.alarms()[alarm]["AlarmName"]
     inbox = queues.of_topic(calm.aws, calm.outputs["Topic"])
     cause(own_api, calm)
-    assert_soon(lambda: ringing(calm) == {alarm})
+    assert_soon(lambda: in_alarm(calm) == {alarm})
     assert_received(inbox, states(name), ["ALARM"])
     calm.aws.advance(300)
     end(own_api, calm)
-    assert_soon(lambda: ringing(calm) == set())
-    time.sleep(0 if tells_ok else 1)  # a message that must not come has its time to do so
-    assert_received(inbox, states(name), ["OK"] if tells_ok else [])
+    assert_soon(lambda: in_alarm(calm) == set())
+    time.sleep(0 if reports_ok else 1)  # a message that must not come has its time to do so
+    assert_received(inbox, states(name), ["OK"] if reports_ok else [])
 
 
 def assert_received(inbox: Queue, read: Callable[[list[str]], list[str]], expected: list[str]) -> None:
@@ -278,10 +290,10 @@ def test_snapshots_are_missing_when_the_schedules_are_disabled(aws: EmbeddedAws,
     stack = Stack(aws, "stopped", {"ScheduleExpression": "rate(1 minute)"})
     stack.put_secret("default", own_api.secret)
     stack.invoke()
-    assert_soon(lambda: ringing(stack) == set())
+    assert_soon(lambda: in_alarm(stack) == set())
     stack.update(ScheduleState="DISABLED")
     aws.advance(5 * HOUR)
-    assert_soon(lambda: ringing(stack) == {"SnapshotMissingdefault"})
+    assert_soon(lambda: in_alarm(stack) == {"SnapshotMissingdefault"})
 
 
 def test_the_dashboard_finds_the_metrics(calm: Stack) -> None:

@@ -1,10 +1,12 @@
 """The sandbox's alarms, held against AWS's documented examples of missing data; the template's, in an outage."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from snapshot.statuses import ACTIVE
 
 from tests.documents import TEMPLATE
 from tests.sandbox.ministack.alarms import ALARM, OK, evaluate, state
@@ -151,3 +153,22 @@ def test_an_outage_of_two_hours_sends_each_alarm_at_most_once(name: str, other_s
     alarm = deployed(ALARMS[name])
     values = metrics_of_an_outage(other_source_after)[alarm["MetricName"]]
     assert list(mails(alarm, values)) == EXPECTED_MAILS[name]
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_the_longest_name_and_description_fit(name: str) -> None:
+    # The limits: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    longest = {
+        "AWS::StackName": 34,  # the longest that `make deploy` takes
+        "Source": 64,
+        "SnapshotMissingHours": 3,
+        "JobStuckSeconds": 9,
+        "ShutdownNearDays": 4,
+    }
+    for property_name, limit in {"AlarmName": 255, "AlarmDescription": 1024}.items():
+        assert len(re.sub(r"\$\{(.+?)\}", lambda found: "x" * longest[found[1]], ALARMS[name][property_name])) <= limit
+
+
+def test_job_stuck_names_the_active_statuses() -> None:
+    description = ALARMS["JobStuck"]["AlarmDescription"]
+    assert [status for status in ACTIVE if not re.search(rf"\b{status}\b", description)] == []

@@ -64,7 +64,7 @@ def test_alarms() -> None:
     (_, _, of_a_source), *_ = [value for key, value in TEMPLATE["Resources"].items() if key == "Fn::ForEach::Alarms"]
     alarms = {name.removesuffix("&{Source}"): alarm["Properties"] for name, alarm in of_a_source.items()}
     alarms["SnapshotErrors"] = TEMPLATE["Resources"]["SnapshotErrors"]["Properties"]
-    rows = {name.strip("`"): when for name, when, _ in table("alarm", "rings when", "what to do")}
+    rows = {name.strip("`"): when for name, when, _ in table("alarm", "goes into ALARM when", "what to do")}
     assert rows.keys() == alarms.keys()
     for name, when in rows.items():
         parameters = {str(alarms[name][key]) for key in ("Threshold", "EvaluationPeriods")} & TEMPLATE[
