@@ -79,7 +79,7 @@ def test_each_alarm_watches_a_metric_that_is_emitted(calm: Stack) -> None:
         for dimension in alarm["Dimensions"]:
             other = [d | ({"Value": "other"} if d == dimension else {}) for d in alarm["Dimensions"]]
             assert watched(alarm | {"Dimensions": other}) not in told
-        assert alarm["AlarmActions"] == [calm.outputs["Topic"]]
+        assert alarm["AlarmActions"] == [calm.outputs["Topic"], calm.outputs["ChatTopic"]]
 
 
 def test_each_description_says_what_to_do_and_how_to_silence_the_alarm(calm: Stack) -> None:
@@ -247,6 +247,7 @@ def test_a_message_says_what_one_needs(calm: Stack, own_api: SimulatedApi) -> No
         f"Fine-tuning job {job.id} of the source alpha: failed",
         f"Model: {job.model}",
         "Error: bad_file: Line 7 has no 'role' / 'content'.",  # EventBridge escapes nothing
+        "If it failed, correct what the error names and start the job again",
         f"At OpenAI: https://platform.openai.com/finetune/{job.id}",
         f"Snapshot: s3://{calm.outputs['SnapshotBucket']}/{key}",
     ]

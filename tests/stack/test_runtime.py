@@ -149,7 +149,8 @@ def test_no_state_is_carried_from_one_run_to_the_next(account: Account) -> None:
     (warm_files, warm_threads), *_, (files, threads) = used
     # The connection of a run that failed is closed when the garbage collector frees the error's traceback.
     assert files <= warm_files + 3, used
-    assert threads <= warm_threads, used
+    # A call of AWS that hangs is left behind in its thread, and ends with its time-outs.
+    assert threads <= warm_threads + 1, used
 
 
 def assert_only_about(invocation: Invocation, source: str | None) -> None:
