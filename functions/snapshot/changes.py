@@ -56,7 +56,7 @@ class Changes(NamedTuple):
 
 def diff(previous: Sequence[Line], lines: Sequence[Line]) -> Changes:
     """The changes from one table's lines to another's."""
-    previous, lines = _differing(previous, lines)
+    previous, lines = table.differing(previous, lines)
     before, now = _only_in(previous, lines), _only_in(lines, previous)
     jobs = []
     for job_id, line in now.items():
@@ -68,16 +68,6 @@ def diff(previous: Sequence[Line], lines: Sequence[Line]) -> Changes:
     ]
     jobs.sort(key=lambda change: change.job.created_at, reverse=True)
     return Changes(jobs, _shutdowns(before, now))
-
-
-def _differing(previous: Sequence[Line], lines: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
-    """Both without the ends that they have in common: of a long table nearly all."""
-    common = 0
-    for line, other in zip(reversed(previous), reversed(lines), strict=False):
-        if line != other:
-            break
-        common += 1
-    return previous[: len(previous) - common], lines[: len(lines) - common]
 
 
 def _only_in(lines: Sequence[Line], others: Sequence[Line]) -> dict[str, Line]:

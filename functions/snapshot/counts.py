@@ -1,7 +1,7 @@
 """What the metrics and the summary count in a table."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from typing import NamedTuple
@@ -25,38 +25,44 @@ class Counts(NamedTuple):
     days_to_shutdown: int | None
 
 
-def count(lines: Collection[Line], previous: Iterable[Line], now: datetime, models: Models) -> Counts:
+def count(lines: Sequence[Line], previous: Sequence[Line], now: datetime, models: Models) -> Counts:
     """Count a table at the time of its snapshot; of the `models`, one that is gone is shut down, whatever its date.
 
     If the models could not be read, `days_to_shutdown` is None: the nearest known date may be of a model that is gone.
     """
-    statuses: Counter[str] = Counter()
+    statuses: Counter[bytes] = Counter()
     oldest_active = b""
     shutdown_dates: set[bytes] = set()
     listed_only = models.list_fine_tuned
     for line in lines:
         fields = table.head(line)
         status, created_at, shutdown_date = (
-            fields[table.STATUS].decode(),
+            fields[table.STATUS],
             fields[table.CREATED_AT],
             fields[table.SHUTDOWN_DATE],
         )
         statuses[status] += 1
-        if meaning(status) not in _INACTIVE and (not oldest_active or created_at < oldest_active):
+        if meaning(status.decode()) not in _INACTIVE and (not oldest_active or created_at < oldest_active):
             oldest_active = created_at if table.is_active(line) else oldest_active
         if shutdown_date and (not listed_only or fields[table.FINE_TUNED_MODEL] in models.shutdown_dates):
             shutdown_dates.add(shutdown_date)
     age = (now - datetime.fromisoformat(oldest_active.decode())).total_seconds() if oldest_active else 0.0
     days = _days_to_first(shutdown_dates, now.date()) if models.shutdown_dates else None
-    return Counts(len(lines), _by_status(statuses, previous), max(age, 0.0), days)
+    gone, _ = table.differing(previous, lines)  # a line that both have is counted already
+    return Counts(len(lines), _by_status(statuses, gone), max(age, 0.0), days)
 
 
-def _by_status(statuses: Counter[str], previous: Iterable[Line]) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for status in {*map(table.status, previous), *statuses}:
-        meant = meaning(status)
-        counts[meant if meant in KNOWN_STATUSES else OTHER] += statuses[status]
+def _by_status(statuses: Counter[bytes], previous: Iterable[Line]) -> dict[str, int]:
+    counts = dict.fromkeys((_counted_as(table.status(line)) for line in previous), 0)
+    for status, jobs in statuses.items():
+        name = _counted_as(status.decode())
+        counts[name] = counts.get(name, 0) + jobs
     return {status: counts[status] for status in (*KNOWN_STATUSES, OTHER) if status in counts}
+
+
+def _counted_as(status: str) -> str:
+    meant = meaning(status)
+    return meant if meant in KNOWN_STATUSES else OTHER
 
 
 def _days_to_first(shutdown_dates: Iterable[bytes], today: date) -> int | None:

@@ -32,10 +32,11 @@ class Models(NamedTuple):
         date: bytes | None = b""
         if fine_tuned_model := row[table.FINE_TUNED_MODEL]:
             # The job may name its base by an alias; the fine-tuned model's own name then has the dated one.
-            own = self.shutdown_dates.get(fine_tuned_model)
-            named, base = (
-                self.shutdown_dates.get(_base(fine_tuned_model)),
-                self.shutdown_dates.get(_base(row[table.MODEL])),
+            date_of = self.shutdown_dates.get
+            own, named, base = (
+                date_of(fine_tuned_model),
+                date_of(_base(fine_tuned_model)),
+                date_of(_base(row[table.MODEL])),
             )
             date = own or named or base or (b"" if b"" in (own, named, base) else None)
         if date is None or date == row[table.SHUTDOWN_DATE]:

@@ -78,6 +78,16 @@ def newest_first(lines: list[Line]) -> None:
     lines.sort(key=created_at, reverse=True)
 
 
+def differing(previous: Sequence[Line], lines: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
+    """Two tables' lines without the ends that they have in common: of a long table nearly all."""
+    common = 0
+    for line, other in zip(reversed(previous), reversed(lines), strict=False):
+        if line != other:
+            break
+        common += 1
+    return previous[: len(previous) - common], lines[: len(lines) - common]
+
+
 def to_file(lines: Iterable[Line]) -> Iterator[bytes]:
     """The file's lines, the header first, with their line feeds."""
     yield HEADER + b"\n"

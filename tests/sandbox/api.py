@@ -217,11 +217,15 @@ class SimulatedApi(Paging):
         return _json(paging.body([json.dumps(event).encode() for event in events[window]], window, len(events)))
 
     async def _list_models(self, _request: web.Request) -> web.Response:
+        return _json(self.models())
+
+    def models(self) -> bytes:
+        """The list of models as JSON."""
         now = self.now
         jobs = (self.dialect.job(job.payload(now), 0) for job in self._jobs if job.fine_tuned_model(now))
         tuned = {job["fine_tuned_model"]: job["model"] for job in jobs}
         today = datetime.fromtimestamp(self._started, UTC).date()
-        return _json(simulated_jobs.models(tuned, today, self.announced, self.dialect.model))
+        return simulated_jobs.models(tuned, today, self.announced, self.dialect.model)
 
 
 def error(status: int, message: str, code: str | None = None) -> web.Response:
