@@ -31,7 +31,7 @@ sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot a minute, until Ctrl-C
 
 .PHONY: test
 test: lint types validate $(BUILT) ## All checks, then all tests
-	$(TOOLS)/pytest --numprocesses 4 --dist loadfile tests/unit tests/integration tests/stack tests/soak
+	$(TOOLS)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/stack tests/soak tests/integration tests/unit # the long ones first
 
 .PHONY: unit
 unit: lint types ## The checks and tests that take seconds
