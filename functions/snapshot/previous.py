@@ -56,10 +56,9 @@ class PreviousTable:
 
     def merged(self, job: Job) -> Line:
         """The line of a job as the API gives it now, with what only this table knows."""
-        before = self.find(job)
-        if not before:
-            return table.to_line(job)
-        line = table.to_line(_with_what_was_known(job, table.from_line(before)))
+        before, line = self.find(job), table.to_line(job)
+        if before and before != line:
+            line = table.to_line(_with_what_was_known(job, table.from_line(before)))
         return before if before == line else line  # the same object: so a long table is not held twice
 
     def forget_reading(self) -> None:

@@ -43,7 +43,8 @@ def main() -> None:
             print(*report.row_table(rows[-1:]), "", sep="\n", flush=True)
     if not options.rows:
         version = subprocess.run([PYTHON, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-        how = f"Measured on {datetime.now(UTC):%Y-%m-%d} with {version}; medians of {options.runs} runs."
+        runs = f"medians of {options.runs} runs" if options.runs > 1 else "one run of each"
+        how = f"Measured on {datetime.now(UTC):%Y-%m-%d} with {version}; {runs}."
         report.write(rows, cold, how)
 
 
