@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from tempfile import SpooledTemporaryFile
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -14,7 +14,6 @@ from snapshot.table import Line
 from snapshot.telemetry import logger
 
 _CONDITION_REFUSED = (404, 409, 412)  # of a conditional PutObject: gone, at the same time, changed
-_MAX_IN_MEMORY = 4 << 20  # bytes of a file; a longer one is written from a temporary file, not held beside its lines
 _CHUNK = 1 << 20  # bytes
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -101,7 +100,7 @@ def _latest_key(source: str) -> str:
 
 
 def _put(bucket: str, key: str, snapshot: Snapshot, **condition: str) -> None:
-    with SpooledTemporaryFile(_MAX_IN_MEMORY) as body:
+    with TemporaryFile() as body:  # not in memory, where a long table would be held twice
         body.writelines(table.to_file(snapshot.lines))
         body.seek(0)
         response = aws.s3_client().put_object(
