@@ -127,6 +127,27 @@ def test_a_shutdown_and_its_withdrawal_are_told_without_a_hole(
     assert not any(part.rstrip().endswith(":") for message in mailed for part in message)
 
 
+@pytest.mark.parametrize("text", ['a "quote"', "two\nlines", "a back \\ slash"])
+def test_text_that_breaks_a_message_is_not_delivered(stack: Stack, mail: Queue, chat: Queue, text: str) -> None:
+    """As on AWS: the function has to keep such texts out of events."""
+    function = stack.aws.client("lambda").get_function(FunctionName=stack.outputs["SnapshotFunction"])
+    detail = {"snapshot_source": "default", "job_id": "id", "model": "m", "status": "failed", "snapshot_key": "k"}
+    entries = [
+        {
+            "Source": "fine-tuning.snapshots",
+            "DetailType": "Fine-Tuning Job State Change",
+            "Detail": json.dumps(detail | {"error": error}),
+            "Resources": [function["Configuration"]["FunctionArn"]],
+        }
+        for error in (text, "harmless")
+    ]
+    stack.aws.client("events").put_events(Entries=entries)
+    (content,) = chat_messages(chat)
+    (mailed,) = texts(mail)
+    assert "harmless" in content["description"]
+    assert "harmless" in mailed
+
+
 def test_alarms_reach_both_topics(stack: Stack) -> None:
     both = {stack.outputs["Topic"], stack.outputs["ChatTopic"]}
     for name, alarm in stack.alarms().items():

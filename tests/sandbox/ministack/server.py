@@ -17,14 +17,12 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
-from ministack.core import iam_actions, tls
-from ministack.core.responses import error_response_json
-from ministack.services import athena, cloudwatch, cloudwatch_logs, eventbridge
+from ministack.core import tls
+from ministack.services import athena, cloudwatch, cloudwatch_logs
 
-from tests.sandbox.ministack import alarms, deployments, log_lines, operator_calls, resources
+from tests.sandbox.ministack import alarms, deployments, events, log_lines, operator_calls, resources
 
 _TICK_SECONDS = 0.5
-_PUT_EVENTS_BYTES = 256 * 1024
 
 
 def metrics_from_logs() -> None:
@@ -94,41 +92,6 @@ def _evaluate(alarm: dict[str, Any]) -> None:
         cloudwatch._dispatch_alarm_actions(alarm, before, now, reason)
 
 
-def sources_of_events_in_policies() -> None:
-    """Evaluate the condition key `events:source` of PutEvents in policies, which MiniStack does not know."""
-    context_of = iam_actions.request_tag_context
-
-    def with_sources(service: str, action: str, body: bytes, *rest: Any) -> dict[str, Any]:
-        context: dict[str, Any] = context_of(service, action, body, *rest)
-        if action == "events:PutEvents":
-            context["events:source"] = [entry.get("Source") for entry in json.loads(body)["Entries"]]
-        return context
-
-    iam_actions.request_tag_context = with_sources
-
-
-def put_events_of_limited_size() -> None:
-    """Refuse a PutEvents whose entries are too large together; MiniStack only counts them.
-
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html says how large an entry is; the
-    words are those in https://github.com/awslabs/aws-service-catalog-puppet/issues/563.
-    """
-    put_events = eventbridge._put_events
-
-    def put_limited(data: dict[str, Any], *rest: Any, **options: Any) -> Any:
-        texts = (
-            text
-            for entry in data.get("Entries", ())
-            for text in (entry.get("Source"), entry.get("DetailType"), entry.get("Detail"), *entry.get("Resources", ()))
-        )
-        if sum(len((text or "").encode()) for text in texts) >= _PUT_EVENTS_BYTES:
-            reason = "Total size of the entries in the request is over the limit."
-            return error_response_json("ValidationException", reason, 400)
-        return put_events(data, *rest, **options)
-
-    eventbridge._put_events = put_limited
-
-
 def queries_in_the_dialect_of_athena() -> None:
     """Run Athena's own SQL, with its execution parameters and "$path"; MiniStack passes it to DuckDB unchanged."""
     start, relation = athena._start_query_execution, athena._table_relation
@@ -153,8 +116,7 @@ def main() -> None:
     clock_that_can_be_set(Path(sys.argv[2]))
     metrics_from_logs()
     alarms_that_look_at_dimensions()
-    sources_of_events_in_policies()
-    put_events_of_limited_size()
+    events.close_gaps()
     resources.close_gaps()
     log_lines.close_gaps()
     operator_calls.close_gaps()
