@@ -103,6 +103,19 @@ def test_each_failed_job_is_told_to_both_topics(stack: Stack, own_api: Simulated
     assert longest.count("x") > 1000
 
 
+def test_job_without_an_error_has_no_empty_error_in_its_message(
+    stack: Stack, own_api: SimulatedApi, mail: Queue, chat: Queue
+) -> None:
+    for status in ("running", "cancelled"):
+        own_api.jobs = [payload(100, status=status, finished_at=None)]
+        stack.invoke(source="default")
+    (content,) = [content for content in chat_messages(chat) if content["title"].endswith(": cancelled")]
+    (mailed,) = [text for text in texts(mail) if ": cancelled" in text]
+    assert "Error" not in content["description"] + mailed
+    assert "look at its events" in mailed
+    assert "look at its events" in content["nextSteps"][0]
+
+
 def test_a_shutdown_and_its_withdrawal_are_told_without_a_hole(
     stack: Stack, own_api: SimulatedApi, mail: Queue, chat: Queue
 ) -> None:
