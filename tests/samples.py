@@ -1,7 +1,7 @@
 """Payloads and times that several tests use."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -49,7 +49,7 @@ def job(**columns: str) -> Job:
     return Job(*[""] * len(Job._fields))._replace(**columns)
 
 
-def file_of(lines: Iterable[Line]) -> bytes:
+def file_of(lines: Sequence[Line]) -> bytes:
     """A whole file with these lines."""
     return b"".join(table.to_file(lines))
 

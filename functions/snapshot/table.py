@@ -16,6 +16,7 @@ CREATED_AT, UPDATED_AT, STATUS, MODEL, ID, FINE_TUNED_MODEL, SHUTDOWN_DATE, FINI
     Job._fields.index,
     ("created_at", "updated_at", "status", "model", "id", "fine_tuned_model", "shutdown_date", "finished_at"),
 )
+_PIECE = 1000  # lines of a file that are joined at a time
 HEADER = "\t".join(Job._fields).encode()
 
 
@@ -88,11 +89,11 @@ def differing(previous: Sequence[Line], lines: Sequence[Line]) -> tuple[Sequence
     return previous[: len(previous) - common], lines[: len(lines) - common]
 
 
-def to_file(lines: Iterable[Line]) -> Iterator[bytes]:
-    """The file's lines, the header first, with their line feeds."""
+def to_file(lines: Sequence[Line]) -> Iterator[bytes]:
+    """The whole file in pieces, the header first."""
     yield HEADER + b"\n"
-    for line in lines:
-        yield line + b"\n"
+    for start in range(0, len(lines), _PIECE):
+        yield b"\n".join([*lines[start : start + _PIECE], b""])
 
 
 def from_file(file: Iterable[bytes]) -> tuple[list[Line], bool]:
