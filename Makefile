@@ -31,7 +31,7 @@ sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot a minute, until Ctrl-C
 
 .PHONY: test
 test: lint types validate $(BUILT) ## All checks, then all tests
-	$(TOOLS)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/stack tests/soak tests/integration tests/unit # the long ones first
+	$(TOOLS)/pytest --numprocesses 4 --dist loadfile tests/unit tests/integration tests/stack tests/soak
 
 .PHONY: unit
 unit: lint types ## The checks and tests that take seconds
@@ -59,7 +59,7 @@ audit: $(SCANNERS) ## Look for known vulnerabilities of the function's packages
 soak: $(READY) ## Look for losses amid random faults (20 minutes; SEED=n)
 	$(TOOLS)/pytest tests/soak --ticks 1000 --seed $(or $(SEED),$$(date +%s))
 	$(TOOLS)/pytest --numprocesses 2 --dist loadfile tests/unit/test_job.py tests/integration/test_fuzz.py tests/integration/test_readers.py \
-		tests/integration/test_incremental.py --hypothesis-profile soak $(if $(SEED),--hypothesis-seed $(SEED))
+		tests/integration/test_incremental.py tests/integration/test_read_ahead.py --hypothesis-profile soak $(if $(SEED),--hypothesis-seed $(SEED))
 
 .PHONY: bench
 bench: $(BUILT) ## Measure this project against its peers (half an hour)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from snapshot.errors import ApiError
 from snapshot.listing import list_jobs
 from snapshot.table import Line
 
+from tests.fuzz import examples
 from tests.samples import payload
 from tests.sandbox import api_faults
 from tests.sandbox.api import Answer, Fault, SimulatedApi
@@ -38,7 +40,7 @@ def in_turn(client: Client) -> list[Line]:
 
 
 def test_pages_are_read_ahead_at_most_eight_at_once(api: SimulatedApi, client: Client, known: list[Line]) -> None:
-    api.latency = 0.02
+    api.latency = 0.05
     assert list_jobs(client, known, full=True).lines == known
     assert len(api.requests) == PAGES
     assert api.most_at_once == 8
@@ -50,7 +52,10 @@ def test_no_more_than_sixteen_pages_wait_for_their_turn(api: SimulatedApi, clien
     asked: list[int] = []
 
     async def hold(request: Any) -> Any:
-        await asyncio.sleep(1)
+        end = time.monotonic() + 20
+        while len(api.requests) < 2 + 16 and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)  # in which more would come
         asked.append(len(api.requests))
         return await api_faults.status(503)(request)
 
@@ -128,7 +133,7 @@ def test_numbered_pages_are_read_in_turn(paging: str, api: SimulatedApi, known: 
 def test_changing_account_gives_the_table_of_a_listing_in_turn(seed: int, api: SimulatedApi, client: Client) -> None:
     chance = random.Random(seed)
     api.jobs, known = [payload(number) for number in range(60, 0, -1)], list[Line]()
-    for number in range(100):
+    for number in range(examples(25)):
         api.largest_page = chance.choice([3, 7, 7, 7, 100])
         api.tells_has_more = chance.random() < 0.8
         api.jobs = changed(chance, api.jobs, 1000 * (number + 1))
