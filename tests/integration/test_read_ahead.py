@@ -98,6 +98,28 @@ def test_page_read_ahead_that_fails_is_requested_again_in_its_turn(
     assert len(api.requests) == PAGES + 1
 
 
+# Job 161 ends page 8; it moves up into page 3, as in an order by update, when the pages below have been read ahead.
+@pytest.mark.parametrize("place", [10, 11, 13, 14])
+def test_job_that_moves_while_pages_are_read_ahead_hides_none(
+    place: int, api: SimulatedApi, client: Client, known: list[Line]
+) -> None:
+    """At 14 it ends the page, so that nothing is cut off; elsewhere it stands inside."""
+
+    async def move(request: Any) -> Any:
+        end = time.monotonic() + 20
+        while len(api.requests) < 2 + 16 and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # in which the last of them are answered
+        jobs = [*api.jobs]
+        jobs.insert(place, jobs.pop([job.id for job in jobs].index(payload(161)["id"])))
+        api.jobs = jobs
+        return await api_faults.status(500)(request)
+
+    api.faults = [Fault("", move, query=f"after={api.jobs[5 * 2 - 1].id}")]
+    lines = list_jobs(client, known, full=True).lines
+    assert sorted(map(table.job_id, lines)) == sorted(job.id for job in api.jobs)
+
+
 def test_429_on_a_page_read_ahead_stops_reading_ahead(api: SimulatedApi, client: Client, known: list[Line]) -> None:
     at_once: list[int] = []
 

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from snapshot.api.client import Client
-from snapshot.api.responses import Reply
+from snapshot.api.responses import Reply, entries
 from snapshot.errors import ApiError
 
 PATH = "/fine_tuning/jobs"
@@ -26,6 +26,7 @@ class ReadAhead:
         self._cursors: Iterator[str] = iter(())
         self._has_cursors = False
         self._asked: dict[str, Future[Reply]] = {}  # by the job before the page, in the list's order
+        self._cut_off = ""  # the first job that was left to the next page
         self._is_refused = threading.Event()
 
     @property
@@ -40,29 +41,43 @@ class ReadAhead:
 
     def forget(self) -> None:
         """Begin anew, with another reading of the list."""
-        self._cursors, self._has_cursors = iter(()), False
+        self._cursors, self._has_cursors, self._cut_off = iter(()), False, ""
         while self._asked:
             self._asked.popitem()[1].cancel()
 
     def take(self, job_id: str) -> Reply | None:
-        """The page after a job; None if it was not asked for, or could not be had."""
+        """The page after a job; None if it was not asked for, could not be had, or may be another one by now."""
+        cut_off, self._cut_off = self._cut_off, ""
         if job_id not in self._asked:
             return None
-        while (passed := next(iter(self._asked))) != job_id:  # a job that did not come: it is gone
-            self._asked.pop(passed).cancel()
+        skipped = []
+        while (passed := next(iter(self._asked))) != job_id:  # a job that did not come: it is gone, or this one moved
+            skipped.append(self._asked.pop(passed))
         page = self._asked.pop(job_id)
         self._ask()
         try:
             reply = self._client.calls.result(_label(job_id), page, self._client.deadline)
+            first = next((job["id"] for job in entries(reply)), "")
         except ApiError:
             return None
+        # A job may have moved since the page after it was read: other jobs follow it now, which that page has not.
         # Empty it may be because the job was not there yet; in its turn it is what the end looks like.
-        return reply if reply.body.get("data") else None
+        is_in_place = first == cut_off if cut_off else first and all(map(self._is_gone, skipped))
+        return reply if is_in_place else None
 
     def until_asked(self, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """A page as far as the first job after which a page was asked for: what follows comes with that."""
-        ends = (number for number, job in enumerate(jobs, 1) if job["id"] in self._asked)
-        return jobs[: next(ends, None)]
+        end = next((number for number, job in enumerate(jobs, 1) if job["id"] in self._asked), len(jobs))
+        self._cut_off = jobs[end]["id"] if end < len(jobs) else ""
+        return jobs[:end]
+
+    def _is_gone(self, page: Future[Reply]) -> bool:
+        """Whether the server does not know the job before a page, which was asked for earlier than the one at hand."""
+        try:
+            self._client.calls.result(f"GET {PATH}", page, self._client.deadline)
+        except ApiError as error:
+            return error.status == 404
+        return False
 
     def _ask(self) -> None:
         if self._is_refused.is_set():
