@@ -98,6 +98,10 @@ class EmbeddedAws:
         except secrets.exceptions.ResourceExistsException:
             secrets.put_secret_value(SecretId=name, **given)
 
+    def buckets(self) -> set[str]:
+        """The names of all buckets."""
+        return {bucket["Name"] for bucket in self.client("s3").list_buckets()["Buckets"]}
+
     def objects(self, bucket: str) -> dict[str, bytes]:
         """Every object in a bucket: key to content."""
         s3 = self.client("s3")

@@ -42,6 +42,8 @@ def day(aws: EmbeddedAws) -> Iterator[Day]:
 
 
 @pytest.fixture(scope="module")
-def operator(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Operator:
-    """One with answers that only this module's tests share."""
-    return Operator(aws, tmp_path_factory.mktemp("home"))
+def operator(aws: EmbeddedAws, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """One who means the module's stack."""
+    operator = Operator(aws, tmp_path_factory.mktemp("home"))
+    operator.environment["STACK"] = stack.name
+    return operator

@@ -3,10 +3,18 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from tests.sandbox.aws import ROOT, EmbeddedAws
 from tests.sandbox.stack import sam_environment
+
+
+def until(printed: IO[bytes], text: str) -> bytes:
+    """What a command prints, up to a text, or to the end."""
+    shown = b""
+    while text.encode() not in shown and (byte := printed.read(1)):
+        shown += byte
+    return shown
 
 
 class Printed(NamedTuple):
@@ -52,9 +60,7 @@ class Operator:
         ) as process:
             assert process.stdin
             assert process.stdout
-            shown = b""
-            while prompt.encode() not in shown and (byte := process.stdout.read(1)):
-                shown += byte
+            shown = until(process.stdout, prompt)
             process.stdin.write(typed.encode())
             process.stdin.flush()
             shown += process.stdout.read()

@@ -11,7 +11,7 @@ from operations.errors import OperationError
 from operations.stack import Stack, Target
 
 from tests.sandbox.aws import ROOT, EmbeddedAws
-from tests.stack.operator import Operator, Printed
+from tests.stack.operator import Operator, Printed, until
 
 FILE = "samconfig.team.toml"
 DEPLOYED = "The stack team in us-east-1 is deployed.\n"
@@ -52,8 +52,10 @@ def resources(aws: EmbeddedAws) -> set[str]:
     return {resource["LogicalResourceId"] for page in pages for resource in page["StackResourceSummaries"]}
 
 
-def buckets(aws: EmbeddedAws) -> set[str]:
-    return {bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]}
+@pytest.fixture(scope="module")
+def operator(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """One who has no stack yet, with answers that only these tests share."""
+    return Operator(aws, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +109,7 @@ def test_answers_that_another_deploy_has_written_meanwhile_stay(operator: Operat
     ) as process:
         assert process.stdin
         assert process.stderr
-        shown = b""
-        while b"Sources [default]:" not in shown and (byte := process.stderr.read(1)):
-            shown += byte
+        until(process.stderr, "Sources [default]:")
         file = operator.folder / "samconfig.twice.toml"
         file.write_text("the other's")
         process.stdin.write(typed().encode())
@@ -123,13 +123,13 @@ def test_answers_that_another_deploy_has_written_meanwhile_stay(operator: Operat
 
 def test_failed_first_deployment_is_made_good(aws: EmbeddedAws, tmp_path: Path) -> None:
     operator = Operator(aws, tmp_path)
-    before = buckets(aws)
+    before = aws.buckets()
     given = typed(ScheduleExpression="cron(0 12 * *)", ScheduleState="DISABLED")
     reason = "Invalid Schedule Expression cron(0 12 * *)."
     failed = operator.make("deploy", "STACK=mended", given=given, status=2)
     assert failed.output == ""
     assert f"{reason}\nIf a parameter is wrong, mend it in samconfig.mended.toml." in failed.errors
-    assert {name for name in buckets(aws) - before if name.startswith("mended")} == set()
+    assert {name for name in aws.buckets() - before if name.startswith("mended")} == set()
 
     edit(operator, "mended", ScheduleExpression="cron(0 12 * * ? *)")
     refused = operator.make("deploy", status=2).errors

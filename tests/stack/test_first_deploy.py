@@ -54,10 +54,6 @@ def test_a_number_compared_with_a_parameter_fails_the_first_deployment(aws: Embe
     assert any("must be a positive integer" in reason for reason in reasons), reasons
 
 
-def buckets(aws: EmbeddedAws) -> list[str]:
-    return [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
-
-
 @pytest.mark.parametrize("days", ["0", "30"])
 def test_dated_snapshots_expire_only_if_asked_for(days: str, aws: EmbeddedAws) -> None:
     stack = Stack(aws, f"keeps{days}", {"ScheduleState": "DISABLED", "SnapshotRetentionDays": days})
@@ -70,4 +66,4 @@ def test_dated_snapshots_expire_only_if_asked_for(days: str, aws: EmbeddedAws) -
     aws.client("cloudformation").delete_stack(StackName=stack.name)
     with pytest.raises(ClientError, match="does not exist"):
         aws.client("cloudformation").describe_stacks(StackName=stack.name)
-    assert stack.outputs["SnapshotBucket"] in buckets(aws)
+    assert stack.outputs["SnapshotBucket"] in aws.buckets()

@@ -30,13 +30,6 @@ def stack(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
     return stack
 
 
-@pytest.fixture(scope="module")
-def operator(aws: EmbeddedAws, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Operator:
-    operator = Operator(aws, tmp_path_factory.mktemp("home"))
-    operator.environment["STACK"] = stack.name
-    return operator
-
-
 # --- make invoke ---
 
 

@@ -118,4 +118,4 @@ def test_what_stays_of_a_deleted_stack_can_be_deleted(operated: Stack) -> None:
         s3.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])
     shell(operated, f"BUCKET={bucket}", DELETE_ALL.replace("/default", "/new"))
     assert secrets(operated) == set()
-    assert bucket not in [entry["Name"] for entry in s3.list_buckets()["Buckets"]]
+    assert bucket not in operated.aws.buckets()

@@ -25,13 +25,10 @@ def reading(settings: Settings, source: str) -> Iterator[Callable[[], Credential
     pool = ThreadPoolExecutor(1)
     future: Future[Credentials] = pool.submit(read, settings, source)
 
-    def secret() -> Credentials:
-        return future.result()
-
     try:
-        yield secret
+        yield future.result
     except SnapshotError:
-        secret()
+        future.result()
         raise
     finally:
         pool.shutdown(wait=False)
