@@ -1,5 +1,6 @@
 """A usual run waits for one round trip: what it will probably need is asked for beside the first page."""
 
+import asyncio
 import random
 import re
 import threading
@@ -7,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from aiohttp import web
 from snapshot import aws, table
 from snapshot.api.client import Client
 from snapshot.errors import ApiError, SecretError
@@ -134,9 +136,20 @@ def test_event_that_may_be_older_than_the_end_is_read_again(api: SimulatedApi, c
     api.jobs = [payload(1, status="running", finished_at=None)]
     path = f"{api.jobs[0].id}/events"
     events = [api_faults.body({"data": [{"id": "e", "created_at": 1_760_000_100 + number}]}) for number in range(3)]
-    api.faults = [Fault(path, answer) for answer in events]
+    api.faults = [Fault(path, events[0])]
     lines = list_jobs(client, [], full=True).lines
+
+    async def page_after_the_early_event(request: web.Request) -> web.StreamResponse:
+        await early_event.wait()
+        return await api_faults.status(500, Retry_After_Ms="0")(request)
+
+    async def second_event(request: web.Request) -> web.StreamResponse:
+        early_event.set()
+        return await events[1](request)
+
+    early_event = asyncio.Event()
     api.jobs = [api.jobs[0] | {"status": "cancelled"}]
+    api.faults = [Fault(JOBS, page_after_the_early_event), Fault(path, second_event), Fault(path, events[2])]
     (line,) = list_jobs(client, lines, full=False).lines
     assert table.from_line(line).updated_at == "2025-10-09T08:55:02.000Z"
 
