@@ -41,15 +41,6 @@ class PreviousTable:
             if table.is_active(line) and table.field(line, table.UPDATED_AT) > table.created_at(line).encode():
                 yield table.job_id(line)
 
-    def page_ends(self, last: Job, size: int) -> list[str]:
-        """Ids of the jobs, from `last` on, with which pages of a size would end if the list were as the table is."""
-        for row, line in enumerate(self.lines):
-            if table.job_id(line) == last.id:
-                return [table.job_id(end) for end in self.lines[row:-1:size]]
-            if table.created_at(line) < last.created_at:
-                break
-        return []
-
     def known(self, job_id: str) -> Line | None:
         """The line of a job that was found before."""
         return self._by_id.get(job_id)
@@ -89,6 +80,10 @@ class PreviousTable:
             (job.id, job.status) for job in overlap
         ]
         return end if same and end < len(self.lines) else None
+
+    def page_ends(self, end: int, size: int) -> list[str]:
+        """The jobs with which pages of a size end if they are those of this table, the first above position `end`."""
+        return [table.job_id(line) for line in self.lines[end - 1 : -1 : size]]
 
     def unfinished(self, start: int, read: Container[str], most: int) -> list[str] | None:
         """Ids of the jobs from a position on that may still change; None if they are more than `most`.

@@ -16,10 +16,10 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from snapshot import table
-from snapshot.api import fine_tuning, pages
+from snapshot.api import fine_tuning
 from snapshot.api.ahead import PATH, ReadAhead
 from snapshot.api.client import Client
-from snapshot.api.pages import Page
+from snapshot.api.pages import Page, pages
 from snapshot.errors import ApiError, FieldError, ListChangedError
 from snapshot.job import Job, Parsed, parse
 from snapshot.previous import OVERLAP, PreviousTable
@@ -54,13 +54,12 @@ def read(client: Client, before: PreviousTable, *, full: bool) -> Read:
 
     Where a job may have moved from a page to come to one that was read, two readings in a row have to agree.
     """
+    ahead = ReadAhead(client)
     signature = ""
     change: ListChangedError | None = None
-    ahead = ReadAhead(client)
     for _ in range(_MOST_READINGS):
         try:
             before.forget_reading()
-            ahead.forget()
             reading = _read(client, before, ahead, full=full)
         except ListChangedError as error:
             if change:
@@ -68,6 +67,8 @@ def read(client: Client, before: PreviousTable, *, full: bool) -> Read:
             change, signature = error, ""
             logger.info("The list changed while it was read; reading it again", extra={"cause": str(error)})
             continue
+        finally:
+            ahead.forget()
         if reading.is_sure or reading.signature() == signature:
             return reading
         signature = reading.signature()
@@ -80,7 +81,7 @@ def _read(client: Client, before: PreviousTable, ahead: ReadAhead, *, full: bool
     odd_fields: Counter[tuple[str, ...]] = Counter()
     recent: deque[Job] = deque(maxlen=OVERLAP)
     is_newest_first, is_oldest_first, may_shift, pages_read = True, True, False, 0
-    for page in _with_progress(pages.pages(client, ahead)):
+    for page in _with_progress(pages(client, ahead)):
         pages_read += 1
         parsed = [_parsed(payload, page.label, f"data[{index}]") for index, payload in enumerate(page.jobs)]
         odd_fields.update(tuple(odd) for _, odd in parsed if odd)
@@ -91,8 +92,8 @@ def _read(client: Client, before: PreviousTable, ahead: ReadAhead, *, full: bool
         is_oldest_first = is_oldest_first and all(older <= newer for older, newer in pairwise(times))
         may_shift = may_shift or page.may_shift
         recent.extend(new)
-        if full and ahead.is_idle and new and not page.is_last:
-            ahead.expect(before.page_ends(new[-1], len(page.jobs)))
+        if full and is_newest_first and not page.is_last and ahead.can_expect and (end := before.overlap_end(recent)):
+            ahead.expect(before.page_ends(end, ahead.page_size))
         if full or page.is_last or not is_newest_first or (may_shift and pages_read > 1):
             continue
         start = before.overlap_end(recent)

@@ -25,9 +25,14 @@ STATUSES = (*TERMINAL, "validating_files", "queued", "running", "paused", "melti
 
 
 def listed(client: Client, previous: list[Line]) -> Listing:
-    """An incremental listing, held against a full one."""
+    """An incremental listing, held against a full one that is read ahead, and that against one that is not."""
     incremental = list_jobs(client, previous, full=False)
-    assert incremental.lines == list_jobs(client, previous, full=True).lines
+    full = list_jobs(client, previous, full=True).lines
+    assert incremental.lines == full
+    in_turn = list_jobs(client, [], full=True).lines
+    assert [(table.job_id(line), table.status(line)) for line in full] == [
+        (table.job_id(line), table.status(line)) for line in in_turn
+    ]
     return incremental
 
 

@@ -1,154 +1,292 @@
-"""A full listing of a known account asks for pages ahead of need, and gives the table of a listing in turn."""
+"""A full listing of a known account asks for several pages at once, and gives the table of one that is read in turn."""
 
 import asyncio
 import random
-import time
+import re
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from aiohttp import web
 from snapshot import table
 from snapshot.api.client import Client
 from snapshot.credentials import Credentials
 from snapshot.deadline import Deadline
-from snapshot.errors import ApiError
+from snapshot.errors import ApiError, OutOfTimeError
 from snapshot.listing import list_jobs
 from snapshot.table import Line
 
 from tests.fuzz import examples
+from tests.integration.test_faults import PASSING
 from tests.samples import payload
 from tests.sandbox import api_faults
 from tests.sandbox.api import Answer, Fault, SimulatedApi
 
 JOBS = "/fine_tuning/jobs"
-PAGES = 40
+SIZE = 20  # of a page
 
 
-@pytest.fixture
-def known(api: SimulatedApi, client: Client) -> list[Line]:
-    """The table of an account of many pages of five jobs, before the API is asked for what follows."""
-    api.largest_page = 5
-    api.jobs = [payload(number) for number in range(5 * PAGES, 0, -1)]
+def numbered(first: int, last: int) -> list[dict[str, Any]]:
+    """Jobs that have ended, from a newer to an older one."""
+    return [payload(number) for number in range(first, last - 1, -1)]
+
+
+def known(api: SimulatedApi, client: Client, pages: int) -> list[Line]:
+    """The table of so many full pages of jobs, before the API is asked for what follows."""
+    api.largest_page = SIZE
+    api.jobs = numbered(pages * SIZE, 1)
     lines = list_jobs(client, [], full=True).lines
-    assert api.most_at_once == 1
     api.requests.clear()
+    api.most_at_once = 0
     return lines
 
 
-def in_turn(client: Client) -> list[Line]:
-    return list_jobs(client, [], full=True).lines
+def listed(client: Client, previous: list[Line]) -> list[str]:
+    return [table.job_id(line) for line in list_jobs(client, previous, full=True).lines]
 
 
-def test_pages_are_read_ahead_at_most_eight_at_once(api: SimulatedApi, client: Client, known: list[Line]) -> None:
-    api.latency = 0.05
-    assert list_jobs(client, known, full=True).lines == known
-    assert len(api.requests) == PAGES
+def ids(api: SimulatedApi) -> list[str]:
+    return [job.id for job in api.jobs]
+
+
+def fault_of_page(pages_left: int, answer: Answer, times: int = 1) -> Fault:
+    """A fault of the page from which on so many are left, itself included."""
+    return Fault(JOBS, answer, times, query=f"after={payload(pages_left * SIZE + 1)['id']}")
+
+
+@pytest.fixture
+def api() -> Any:
+    with SimulatedApi([]) as api:
+        yield api
+
+
+def test_eight_pages_are_asked_for_at_once(api: SimulatedApi, client: Client) -> None:
+    lines = known(api, client, 30)
+    api.before_page = lambda: setattr(api, "waits_for", 9)  # after the first page eight more have to arrive
+    assert listed(client, lines) == ids(api)
+    assert len(api.requests) == 30
+
+
+@pytest.mark.parametrize("failing", [0, 5])
+def test_at_most_eight_requests_are_made_at_once(failing: int, api: SimulatedApi, client: Client) -> None:
+    lines = known(api, client, 40)
+    api.latency = 0.02
+    answer = api_faults.status(500, Retry_After_Ms="10")
+    api.faults = [fault_of_page(number, answer) for number in range(36, 36 - failing, -1)]
+    assert listed(client, lines) == ids(api)
+    assert len(api.requests) == 40 + failing
     assert api.most_at_once == 8
 
 
-def test_no_more_than_sixteen_pages_wait_for_their_turn(api: SimulatedApi, client: Client, known: list[Line]) -> None:
-    """The second page is held back until nothing else is asked for."""
-    second = f"after={api.jobs[4].id}"
-    asked: list[int] = []
+def test_at_most_sixteen_pages_wait(api: SimulatedApi, client: Client) -> None:
+    lines = known(api, client, 40)
+    expected = 1 + 1 + 16  # the first page, the one that is awaited, and those that wait
+    arrived: list[int] = []
 
-    async def hold(request: Any) -> Any:
-        end = time.monotonic() + 20
-        while len(api.requests) < 2 + 16 and time.monotonic() < end:
-            await asyncio.sleep(0.01)
+    async def late(request: web.Request) -> web.StreamResponse:
+        await api.have_arrived(expected)
         await asyncio.sleep(0.3)  # in which more would come
-        asked.append(len(api.requests))
-        return await api_faults.status(503)(request)
-
-    api.faults = [Fault("", hold, query=second)]
-    assert list_jobs(client, known, full=True).lines == known
-    assert asked == [2 + 16]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda jobs: [payload(1000 + number) for number in range(7, 0, -1)] + jobs,
-        lambda jobs: jobs[:52] + jobs[53:],
-        lambda jobs: jobs[:54] + jobs[55:],  # the last of a page
-        lambda jobs: jobs[:50] + jobs[60:],
-        lambda jobs: [*jobs[:50], payload(149, id="late"), *jobs[50:]],
-        lambda jobs: jobs[:-1],
-        lambda jobs: jobs[30:],
-        lambda jobs: [job | {"status": "failed"} for job in jobs],
-    ],
-)
-def test_changed_account_costs_two_more_requests_at_most(
-    change: Callable[[list[Any]], list[Any]], api: SimulatedApi, client: Client, known: list[Line]
-) -> None:
-    api.jobs = change([{**job} for job in api.jobs])
-    lines = list_jobs(client, known, full=True).lines
-    needed = len(api.requests)
-    assert lines == in_turn(client)
-    assert needed <= len(api.requests) - needed + 2
-
-
-@pytest.mark.parametrize(
-    "answer", [api_faults.status(500), api_faults.status(404), api_faults.body("{"), api_faults.body({"data": []})]
-)
-def test_page_read_ahead_that_fails_is_requested_again_in_its_turn(
-    answer: Answer, api: SimulatedApi, client: Client, known: list[Line]
-) -> None:
-    api.faults = [Fault("", answer, query=f"after={api.jobs[5 * 20 - 1].id}")]
-    assert list_jobs(client, known, full=True).lines == known
-    assert len(api.requests) == PAGES + 1
-
-
-# Job 161 ends page 8; it moves up into page 3, as in an order by update, when the pages below have been read ahead.
-@pytest.mark.parametrize("place", [10, 11, 13, 14])
-def test_job_that_moves_while_pages_are_read_ahead_hides_none(
-    place: int, api: SimulatedApi, client: Client, known: list[Line]
-) -> None:
-    """At 14 it ends the page, so that nothing is cut off; elsewhere it stands inside."""
-
-    async def move(request: Any) -> Any:
-        end = time.monotonic() + 20
-        while len(api.requests) < 2 + 16 and time.monotonic() < end:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)  # in which the last of them are answered
-        jobs = [*api.jobs]
-        jobs.insert(place, jobs.pop([job.id for job in jobs].index(payload(161)["id"])))
-        api.jobs = jobs
+        arrived.append(len(api.requests))
         return await api_faults.status(500)(request)
 
-    api.faults = [Fault("", move, query=f"after={api.jobs[5 * 2 - 1].id}")]
-    lines = list_jobs(client, known, full=True).lines
-    assert sorted(map(table.job_id, lines)) == sorted(job.id for job in api.jobs)
+    api.faults = [fault_of_page(39, late)]
+    assert listed(client, lines) == ids(api)
+    assert arrived == [expected]
 
 
-def test_429_on_a_page_read_ahead_stops_reading_ahead(api: SimulatedApi, client: Client, known: list[Line]) -> None:
-    at_once: list[int] = []
-
-    def look() -> None:
-        at_once.append(api.most_at_once)
-        api.most_at_once = 0
-
-    api.latency, api.before_page = 0.02, look
-    api.faults = [Fault("", api_faults.status(429, Retry_After="0"), query=f"after={api.jobs[5 * 15 - 1].id}")]
-    assert list_jobs(client, known, full=True).lines == known
-    assert max(at_once) > 1
-    assert at_once[-10:] == [1] * 10
+FAILING = {what: answer for what, answer in PASSING.items() if "429" not in what} | {
+    "404": api_faults.status(404, "No such job."),
+    "no jobs": api_faults.body({"data": []}),
+    "no list": api_faults.body({"has_more": True}),
+}
 
 
-def test_refused_key_is_not_asked_with_ahead(api: SimulatedApi, known: list[Line]) -> None:
-    with (
-        Client(Credentials("sk-wrong-0123456789", api.base_url), Deadline.after(60)) as client,
-        pytest.raises(ApiError, match=r"page 1 .*status 401"),
-    ):
-        list_jobs(client, known, full=True)
-    assert sum(JOBS in path for path in api.requests) == 1
+@pytest.mark.parametrize("what", FAILING)
+def test_page_read_ahead_that_fails_is_requested_again(what: str, api: SimulatedApi, client: Client) -> None:
+    lines = known(api, client, 12)
+    api.faults = [fault_of_page(7, FAILING[what])]
+    assert listed(client, lines) == ids(api)
+    assert len(api.requests) == 13
+
+
+def test_429_stops_reading_ahead(api: SimulatedApi, client: Client) -> None:
+    lines = known(api, client, 60)
+    api.latency = 0.005
+    api.faults = [fault_of_page(57, api_faults.status(429, Retry_After_Ms="10"))]
+
+    def count() -> None:
+        if len(api.requests) == 30:  # by then what was begun has come
+            api.most_at_once = 0
+
+    api.before_page = count
+    assert listed(client, lines) == ids(api)
+    assert api.most_at_once == 1
+    assert len(api.requests) == 61
+
+
+def test_refused_key_is_asked_with_for_one_page(api: SimulatedApi, client: Client) -> None:
+    lines = known(api, client, 12)
+    api.key = "sk-another-0123456789"
+    with pytest.raises(ApiError, match=r"page 1 .*status 401"):
+        listed(client, lines)
+    assert len(api.requests) == 1
 
 
 @pytest.mark.parametrize("paging", ["page", "none"])
-def test_numbered_pages_are_read_in_turn(paging: str, api: SimulatedApi, known: list[Line]) -> None:
-    api.paging, api.largest_page = paging, 100
-    with Client(Credentials(api.key, api.base_url, paging=paging), Deadline.after(60)) as client:
-        assert list_jobs(client, known, full=True).lines == known
+def test_other_paging_is_not_read_ahead(paging: str, api: SimulatedApi, client: Client) -> None:
+    lines = known(api, client, 12)
+    api.paging, api.tells_has_more, api.tells_total = paging, False, True
+    with Client(Credentials(api.key, api.base_url, paging=paging), Deadline.after(60)) as other:
+        assert listed(other, lines) == ids(api)
     assert api.most_at_once == 1
+
+
+@pytest.mark.parametrize("tells_has_more", [True, False])
+def test_list_without_has_more_is_read_ahead_to_its_end(
+    tells_has_more: bool, api: SimulatedApi, client: Client
+) -> None:
+    lines = known(api, client, 12)
+    api.tells_has_more = tells_has_more
+    assert listed(client, lines) == ids(api)
+    assert len(api.requests) == 12 + (0 if tells_has_more else 2)  # an empty page, and the one before it once more
+
+
+def test_error_names_the_page_s_number(api: SimulatedApi, client: Client) -> None:
+    lines = known(api, client, 12)
+    jobs = [*api.jobs]
+    jobs[6 * SIZE + 3] |= {"status": None}
+    api.jobs = jobs
+    with pytest.raises(ApiError, match=r"^GET /fine_tuning/jobs page 7 \(request id req_\d+\): data\[3\]\.status"):
+        listed(client, lines)
+
+
+@pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling, api_faults.stalled])
+def test_page_that_hangs_is_left_at_the_deadline(answer: Answer, api: SimulatedApi, client: Client) -> None:
+    lines = known(api, client, 12)
+    api.faults = [fault_of_page(7, answer, times=99)]
+    before = threading.active_count()
+    with (
+        Client(Credentials(api.key, api.base_url), Deadline.after(2)) as hasty,
+        pytest.raises(OutOfTimeError, match=r"^GET /fine_tuning/jobs page 6"),
+    ):
+        listed(hasty, lines)
+    assert threading.active_count() == before
+
+
+def test_no_page_outlives_a_listing_that_fails(api: SimulatedApi, client: Client) -> None:
+    lines = known(api, client, 40)
+    api.faults = [fault_of_page(38, api_faults.status(400, "No."), times=2)]
+    api.faults += [fault_of_page(number, api_faults.silent) for number in range(37, 32, -1)]
+    before = threading.active_count()
+    with (
+        Client(Credentials(api.key, api.base_url), Deadline.after(60)) as failing,
+        pytest.raises(ApiError, match=r"^GET /fine_tuning/jobs page 3 .*status 400: No\."),
+    ):
+        listed(failing, lines)
+    assert threading.active_count() == before
+
+
+# --- An account that has changed since ---
+
+
+def in_turn(api: SimulatedApi) -> int:
+    """How many pages the list has."""
+    return -(-len(api.jobs) // SIZE)
+
+
+def removed(*numbers: int) -> Callable[[list[Any]], list[Any]]:
+    gone = {payload(number)["id"] for number in numbers}
+    return lambda jobs: [job for job in jobs if job.id not in gone]
+
+
+def created_in_the_middle(jobs: list[Any]) -> list[Any]:
+    """As a job may stand there that another key could not see."""
+    return [*jobs[:500], payload(9999, created_at=jobs[500]["created_at"]), *jobs[500:]]
+
+
+CHANGES: dict[str, tuple[Callable[[list[Any]], list[Any]], int]] = {
+    "nothing": (lambda jobs: jobs, 0),
+    "created at the top": (lambda jobs: [*numbered(2007, 2001), *jobs], 0),
+    "many created at the top": (lambda jobs: [*numbered(2055, 2001), *jobs], 0),
+    "created in the middle": (created_in_the_middle, 1),
+    "removed at the top": (removed(2000, 1999), 0),
+    "removed in the middle": (removed(1413, 1207, 1205), 0),
+    "removed where a page ended": (removed(1001), 2),
+    "removed behind where a page ended": (removed(1000), 0),
+    "removed before where a page ended": (removed(1002), 0),
+    "a page removed": (removed(*range(1007, 987, -1)), 3),
+    "the end removed": (removed(*range(1, 600)), 16),
+    "many removed in a row": (removed(*range(1500, 500, -1)), 32),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_change_costs_few_requests(what: str, api: SimulatedApi, client: Client) -> None:
+    lines = known(api, client, 100)
+    change, most = CHANGES[what]
+    api.jobs = change(api.jobs)
+    assert listed(client, lines) == ids(api)
+    assert len(api.requests) <= in_turn(api) + most
+
+
+@pytest.mark.parametrize("share", [0.005, 0.02, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("unknown_cursor", ["404", "restart"])
+def test_removed_jobs_lead_to_no_cascade_of_requests(
+    unknown_cursor: str, share: float, api: SimulatedApi, client: Client
+) -> None:
+    lines = known(api, client, 250)
+    api.unknown_cursor = unknown_cursor
+    chance = random.Random(1)
+    api.jobs = [job for job in api.jobs if chance.random() >= share]
+    assert listed(client, lines) == ids(api)
+    assert len(api.requests) <= 1.05 * in_turn(api) + 16 + 2
+
+
+@pytest.mark.parametrize(("page", "place"), [(8, 0), (8, 5), (8, SIZE - 2), (8, SIZE - 1), (5, 5)])
+def test_job_that_moves_while_pages_are_read_ahead_hides_none(
+    page: int, place: int, api: SimulatedApi, client: Client
+) -> None:
+    """As in an order by update: other jobs follow it now than those that were read ahead.
+
+    It ended a page and moves to a place on page 5: to the last one it ends that page too, so that nothing is cut off.
+    """
+    lines = known(api, client, 12)
+
+    async def moving(request: web.Request) -> web.StreamResponse:
+        await api.have_arrived(12)
+        await asyncio.sleep(0.1)  # in which the last of them are answered
+        jobs = [*api.jobs]
+        jobs.insert(SIZE * 4 + place, jobs.pop(SIZE * page - 1))
+        api.jobs = jobs
+        return await api_faults.status(500)(request)
+
+    api.faults = [fault_of_page(8, moving)]
+    assert sorted(listed(client, lines)) == sorted(ids(api))
+
+
+def test_second_reading_is_read_ahead_too(api: SimulatedApi, client: Client) -> None:
+    """An unfinished job that is gone makes the list be read until two readings agree."""
+    known(api, client, 30)
+    jobs = [*api.jobs]
+    jobs[300] |= {"status": "paused"}
+    api.jobs = jobs
+    lines = list_jobs(client, [], full=True).lines
+    api.requests.clear()
+    api.most_at_once, api.latency = 0, 0.01
+    api.jobs = [*jobs[:300], *jobs[301:]]
+
+    def count() -> None:
+        if len(api.requests) == 31:
+            api.most_at_once = 0
+
+    api.before_page = count
+    assert listed(client, lines) == ids(api)
+    assert len([path for path in api.requests if re.search(r"limit=20$|limit=100$", path)]) == 2
+    assert api.most_at_once == 8
+
+
+# --- Any account ---
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -164,7 +302,7 @@ def test_changing_account_gives_the_table_of_a_listing_in_turn(seed: int, api: S
             api.faults = [Fault(JOBS, chance.choice(causes), skip=chance.randrange(1, 6))]
         lines = list_jobs(client, known, full=True).lines
         api.faults = []
-        assert lines == in_turn(client)
+        assert lines == list_jobs(client, [], full=True).lines
         assert [table.job_id(line) for line in lines] == [job.id for job in api.jobs]
         known = lines if chance.random() < 0.5 else known
 

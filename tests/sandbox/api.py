@@ -155,7 +155,7 @@ class SimulatedApi(Paging):
     async def _response(self, request: web.Request, handler: Answer) -> web.StreamResponse:
         if self.latency:
             await asyncio.sleep(self.latency)
-        if not await self._have_arrived(self.waits_for):
+        if not await self.have_arrived(self.waits_for):
             return error(400, f"Only {len(self.requests)} requests arrived before the first response.")
         fault = next((fault for fault in self.faults if fault.takes(request)), None)
         if fault:
@@ -166,7 +166,7 @@ class SimulatedApi(Paging):
             response.headers["x-request-id"] = f"req_{next(self._request_ids):08}"
         return response
 
-    async def _have_arrived(self, count: int) -> bool:
+    async def have_arrived(self, count: int) -> bool:
         """Whether so many requests have arrived, within some seconds."""
         end = time.monotonic() + _PATIENCE_SECONDS
         while len(self.requests) < count and time.monotonic() < end:

@@ -19,7 +19,7 @@ from snapshot.table import Line
 from tests.soak.moving import MovingAccount, Server
 
 RUNS = 25
-FULL_EVERY = 10
+FULL_EVERY = 3  # and so read ahead
 _LABEL = re.compile(r"^GET \S+( page \d+)?( \(request id [^)]*\))?: ")
 
 _NUMBER = re.compile(r"\d{1,3}\b")

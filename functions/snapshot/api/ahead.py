@@ -1,12 +1,8 @@
-"""Pages of jobs that are asked for before the pages above them have come, after cursors known from the previous table.
+"""Pages asked for before those above them have arrived, where it is known which jobs will probably end them."""
 
-It changes how long a listing takes, not what it gives: a page that cannot be had early is asked for in its turn.
-"""
-
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from snapshot.api.client import Client
@@ -15,90 +11,97 @@ from snapshot.errors import ApiError
 
 PATH = "/fine_tuning/jobs"
 PAGE_SIZE = 100
-_MAX_PAGES = 16  # asked for or waiting to be taken: what bounds the memory, and the requests made in vain
+
+_MAX_WAITING = 16  # pages that are asked for and not yet taken: each takes some 0.5 MiB of memory
+_MAX_MISSES = 2  # in a row; then the jobs that were expected are gone
+_MAX_LOSS = 0.04  # of the pages, and two more that are not taken: then too much has changed since
+_AHEAD = " page read ahead"
 
 
 class ReadAhead:
-    """The pages after some jobs, a few of them ahead of need; none any more after a status 429."""
+    """The pages of a run that follow certain jobs, in the order of the list.
+
+    It changes nothing but the time: a page that cannot be had, or may be another one by now, is asked for again in its
+    turn. A list that has changed is read ahead as long as that takes hardly more requests.
+    """
 
     def __init__(self, client: Client) -> None:
+        self.page_size = 1  # of the longest page so far
         self._client = client
-        self._cursors: Iterator[str] = iter(())
-        self._has_cursors = False
-        self._asked: dict[str, Future[Reply]] = {}  # by the job before the page, in the list's order
+        self._is_on = client.paging == "after"
+        self._ends: Iterator[str] = iter(())
+        self._asked: dict[str, Future[Reply]] = {}  # by the job that the page follows
         self._cut_off = ""  # the first job that was left to the next page
-        self._is_refused = threading.Event()
+        self._misses, self._taken, self._lost = 0, 0, 0.0
 
     @property
-    def is_idle(self) -> bool:
-        """Whether it could use cursors, and has had none in this reading."""
-        return self._client.paging == "after" and not self._has_cursors and not self._is_refused.is_set()
+    def can_expect(self) -> bool:
+        """Whether it is of use to say what is expected."""
+        return self._is_on and not self._asked
 
-    def expect(self, job_ids: Sequence[str]) -> None:
-        """The jobs with which the pages to come will probably end, in the list's order."""
-        self._cursors, self._has_cursors = iter(job_ids), bool(job_ids)
+    def expect(self, ends: Iterable[str]) -> None:
+        """Read ahead the pages after these jobs: the one that ended the last page, and those that may end the next."""
+        self._ends = iter(ends)
         self._ask()
 
-    def forget(self) -> None:
-        """Begin anew, with another reading of the list."""
-        self._cursors, self._has_cursors, self._cut_off = iter(()), False, ""
-        while self._asked:
-            self._asked.popitem()[1].cancel()
-
-    def take(self, job_id: str) -> Reply | None:
-        """The page after a job; None if it was not asked for, could not be had, or may be another one by now."""
+    def take(self, after: object, number: int) -> Reply | None:
+        """The page after a job, as the one with this number; None if it has to be asked for in its turn."""
         cut_off, self._cut_off = self._cut_off, ""
-        if job_id not in self._asked:
+        if after not in self._asked:
+            self._misses += 1
+            if self._misses == _MAX_MISSES:
+                self.forget()
             return None
-        skipped = []
-        while (passed := next(iter(self._asked))) != job_id:  # a job that did not come: it is gone, or this one moved
-            skipped.append(self._asked.pop(passed))
-        page = self._asked.pop(job_id)
+        self._misses = 0
+        skipped = [*takewhile(lambda job_id: job_id != after, self._asked)]
+        self._drop(skipped)
+        future = self._asked.pop(str(after))
         self._ask()
         try:
-            reply = self._client.calls.result(_label(job_id), page, self._client.deadline)
+            reply = self._client.calls.result(f"GET {PATH} page {number}", future, self._client.deadline)
             first = next((job["id"] for job in entries(reply)), "")
-        except ApiError:
+        except ApiError as error:
+            self._is_on &= error.status != 429
+            self._pause()  # so that the page does not wait behind others, and a server in trouble has less to do
             return None
-        # A job may have moved since the page after it was read: other jobs follow it now, which that page has not.
-        # Empty it may be because the job was not there yet; in its turn it is what the end looks like.
-        is_in_place = first == cut_off if cut_off else first and all(map(self._is_gone, skipped))
-        return reply if is_in_place else None
+        # Where jobs that should have come before are missing, this one may have moved since: past them, and alone.
+        # A page may be empty because the job was not there yet; in its turn it is what the end looks like.
+        is_in_place = first == cut_off if cut_off else first and not skipped
+        if not is_in_place:
+            self._lost += 1
+            return None
+        self._taken += 1
+        return reply._replace(label=reply.label.replace(_AHEAD, f" page {number}", 1))
 
-    def until_asked(self, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """A page as far as the first job after which a page was asked for: what follows comes with that."""
-        end = next((number for number, job in enumerate(jobs, 1) if job["id"] in self._asked), len(jobs))
-        self._cut_off = jobs[end]["id"] if end < len(jobs) else ""
+    def until_known(self, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """A page as far as the first job after which a page has been asked for: it holds what follows."""
+        self.page_size = max(self.page_size, len(jobs))
+        end = next((number for number, job in enumerate(jobs[:-1], 1) if job["id"] in self._asked), len(jobs))
+        if end < len(jobs):
+            self._cut_off = jobs[end]["id"]
+            self._lost += (len(jobs) - end) / self.page_size
         return jobs[:end]
 
-    def _is_gone(self, page: Future[Reply]) -> bool:
-        """Whether the server does not know the job before a page, which was asked for earlier than the one at hand."""
-        try:
-            self._client.calls.result(f"GET {PATH}", page, self._client.deadline)
-        except ApiError as error:
-            return error.status == 404
-        return False
+    def forget(self) -> None:
+        """Expect nothing any more, as at the end of a reading."""
+        self._ends = iter(())
+        self._drop([*self._asked])
+        self._misses, self._cut_off = 0, ""
 
     def _ask(self) -> None:
-        if self._is_refused.is_set():
-            return
-        for job_id in islice(self._cursors, _MAX_PAGES - len(self._asked)):
-            self._asked[job_id] = self._client.calls.start(self._get, job_id)
+        if self._lost > 2 + _MAX_LOSS * self._taken:
+            self._is_on = False
+            self._pause()
+        for job_id in islice(self._ends, _MAX_WAITING - len(self._asked)):
+            self._asked[job_id] = self._client.calls.start(
+                self._client.get, PATH, {"limit": PAGE_SIZE, "after": job_id}, page=_AHEAD, attempts=1
+            )
 
-    def _get(self, job_id: str) -> Reply:
-        if self._is_refused.is_set():
-            raise ApiError(f"{_label(job_id)}: not asked for ahead, because the server limits the requests.", 429)
-        try:
-            return self._client.get(PATH, {"limit": PAGE_SIZE, "after": job_id}, page=_page(job_id), attempts=1)
-        except ApiError as error:
-            if error.status == 429:
-                self._is_refused.set()
-            raise
+    def _pause(self) -> None:
+        """Begin no request until those that were begun have been taken, and more is expected."""
+        self._ends = iter(())
+        self._drop([job_id for job_id, future in self._asked.items() if future.cancel()])
 
-
-def _page(job_id: str) -> str:
-    return f" page after {job_id}"
-
-
-def _label(job_id: str) -> str:
-    return f"GET {PATH}{_page(job_id)}"
+    def _drop(self, job_ids: Iterable[str]) -> None:
+        for job_id in job_ids:
+            self._lost += not self._asked.pop(job_id).cancel()

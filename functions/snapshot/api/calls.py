@@ -50,7 +50,8 @@ class Calls:
         """Begin no call any more, and let `cut` end the connections of those that are being made."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         end = Deadline.after(_CLOSING_SECONDS)
-        while True:  # a thread may just be connecting
-            cut()
-            if not wait([*self._open], timeout=0.05).not_done or end.is_over:
-                return
+        cut()
+        while wait([*self._open], timeout=0.05).not_done and not end.is_over:
+            cut()  # again: a thread may just have been connecting
+        if not self._open:
+            self._pool.shutdown()  # its threads are idle, and end at once

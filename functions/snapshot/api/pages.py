@@ -36,16 +36,16 @@ class Page(NamedTuple):
 
 
 def pages(client: Client, ahead: ReadAhead) -> Iterator[Page]:
-    """Every page of `GET /fine_tuning/jobs`, whatever size the server gives them, from those read `ahead` if it can.
+    """Every page of `GET /fine_tuning/jobs`, whatever size the server gives them; from `ahead` where it has one.
 
     Raises ApiError for what is not a list of jobs, ListChangedError for a list that would be partial or has no end.
     """
-    listing = _Listing(client.paging, ahead)
+    listing = _Listing(client.paging)
     while True:
-        page_params, number = listing.params, listing.number
-        page = listing.take(ahead.take(str(page_params.get("after"))) or _get(client, page_params, number))
+        reply = ahead.take(listing.params.get("after"), listing.number)
+        page = listing.take(reply or _get(client, listing.params, listing.number), ahead)
         if not page.jobs and listing.ends_with_nothing:
-            listing.check_end(_get(client, listing.previous_params, number - 1))
+            listing.check_end(_get(client, listing.previous_params, listing.number - 1))
         if page.jobs:
             yield page
         if page.is_last:
@@ -55,22 +55,24 @@ def pages(client: Client, ahead: ReadAhead) -> Iterator[Page]:
 class _Listing:
     """What was read so far, and what the server has said of the rest; `params` ask for the page with the `number`."""
 
-    def __init__(self, paging: str, ahead: ReadAhead) -> None:
+    def __init__(self, paging: str) -> None:
         self.params = self.previous_params = _FIRST[paging]
         self.number = 1
-        self._ahead = ahead
         self._paging = paging
         self._seen: set[str] = set()
         self._totals: list[int] = []
         self._longest = 0
         self._has_more: bool | None = None  # of the page before
 
-    def take(self, reply: Reply) -> Page:
-        """The page in a reply; raises ApiError or ListChangedError if the list cannot become whole."""
+    def take(self, reply: Reply, ahead: ReadAhead) -> Page:
+        """The page in a reply, as far as `ahead` has not the rest of it.
+
+        Raises ApiError or ListChangedError if the list cannot become whole.
+        """
         jobs, has_more = entries(reply), _has_more(reply)
-        if has_more is not False:
-            jobs = self._ahead.until_asked(jobs)
         self._totals += _total(reply)
+        if has_more is not False:
+            jobs = ahead.until_known(jobs)
         is_new = any(job["id"] not in self._seen for job in jobs)
         self._seen.update(job["id"] for job in jobs)
         self._check(reply.label, jobs, has_more, is_new=is_new)
