@@ -53,6 +53,8 @@ def shutdown_date(entry: Mapping[str, Any]) -> str | None:
     OpenAI has `shutdown_date`, Azure `deprecation.inference` in Unix time, Mistral `deprecation` as a date-time. Raises
     ValueError for what is none of these.
     """
+    if "shutdown_date" not in entry and "deprecation" not in entry:  # as nearly all of the many that jobs have made
+        return None
     told = {name: entry[name] for name in ("shutdown_date", "deprecation") if name in entry}
     if isinstance(deprecation := told.get("deprecation"), dict):
         del told["deprecation"]
