@@ -17,10 +17,10 @@ EFFECTS = {
     "ReadSecrets": "The secret permissions/ReadSecrets cannot be read: .*secretsmanager:GetSecretValue",
     "ReadLatest": r"latest/ReadLatest\.tsv: .*AccessDenied.*GetObject",
     "WriteSnapshots": r"snapshots/source=WriteSnapshots/.*AccessDenied.*PutObject",
-    "TellChanges": "EventBridge refuses the changes: .*AccessDenied.*PutEvents",
+    "SendChanges": "EventBridge refuses the changes: .*AccessDenied.*PutEvents",
     "WriteLogs": "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html",
     "TellMissingFromForbidden": "https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html",
-    "InvokeTheFunction": "https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html",
+    "InvokeFunction": "https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html",
 }
 
 
