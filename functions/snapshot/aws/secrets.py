@@ -25,10 +25,13 @@ def reading(settings: Settings, source: str) -> Iterator[Callable[[], Credential
     pool = ThreadPoolExecutor(1)
     future: Future[Credentials] = pool.submit(read, settings, source)
 
+    def secret() -> Credentials:  # a function of this module, so that the error of the time limit names it
+        return future.result()
+
     try:
-        yield future.result
+        yield secret
     except SnapshotError:
-        future.result()
+        secret()
         raise
     finally:
         pool.shutdown(wait=False)
