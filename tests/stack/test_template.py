@@ -1,8 +1,15 @@
-"""The template as CloudFormation gets it."""
+"""The template as CloudFormation gets it, and the settings that no run shows."""
 
+import json
+import re
+from typing import Any
+
+import pytest
 import yaml
 
-from tests.sandbox.stack import BUILT_TEMPLATE
+from tests.documents import TEMPLATE
+from tests.sandbox.aws import EmbeddedAws
+from tests.sandbox.stack import BUILT_TEMPLATE, Stack
 
 
 def test_the_built_template_has_no_aliases() -> None:
@@ -11,3 +18,152 @@ def test_the_built_template_has_no_aliases() -> None:
     tokens = list(yaml.scan(BUILT_TEMPLATE.read_text()))
     assert not any(isinstance(token, yaml.AliasToken | yaml.AnchorToken) for token in tokens)
     assert "<<" not in [token.value for token in tokens if isinstance(token, yaml.ScalarToken)]
+
+
+# --- Parameters ---
+
+GOOD = {
+    "Sources": ("default", "Team-b_2", "a" * 64),
+    "SecretPrefix": ("fine-tuning/", "a+b=c@d.e"),
+    "OpenAIBaseUrl": ("https://example.com:8443/v1", "http://localhost", "http://127.0.0.1:8080/v1"),
+    "ScheduleExpression": ("rate(1 hour)", "cron(0 6 ? * MON-FRI *)"),
+    "KmsKeyArn": ("", "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+    "NotificationEmail": ("", "ops@example.com"),
+    "NotifyStatuses": ("", "validating_files"),
+}
+BAD = {
+    "Sources": ("", "-a", "a/b", "a b", "a" * 65),
+    "SecretPrefix": ("", "a b", "a:b", "*", "a" * 201),
+    "OpenAIBaseUrl": ("", "http://example.com", "http://127.0.0.1.example.com", "http://localhost:x", "https://a b"),
+    "ScheduleExpression": ("", "1 hour", "rate()", "at(2026-01-31T12:00:00)", " rate(1 hour)"),
+    "KmsKeyArn": ("alias/mine", "arn:aws:kms:eu-west-1:123456789012:alias/mine", "arn:aws:kms:eu-west-1:1:key/a"),
+    "NotificationEmail": ("ops", "@example.com", "ops@", "a b@example.com", "a@b@c"),
+    "NotifyStatuses": ("Failed", "failed cancelled", "failed;cancelled"),
+}
+
+
+def test_each_pattern_has_samples() -> None:
+    patterned = {name for name, parameter in TEMPLATE["Parameters"].items() if "AllowedPattern" in parameter}
+    assert GOOD.keys() == BAD.keys() == patterned
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fits"),
+    [(name, value, samples is GOOD) for samples in (GOOD, BAD) for name in samples for value in samples[name]],
+)
+def test_a_parameter_that_would_fail_later_is_refused(name: str, value: str, fits: bool) -> None:
+    # It has to match the whole value:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+    assert bool(re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], value)) == fits
+
+
+# --- What is kept, and for how long ---
+
+OLD_VERSIONS = ("", {"NoncurrentDays": 30}, None)
+QUERY_RESULTS = ("athena/", {"NoncurrentDays": 1}, 7)
+
+
+def expiry(aws: EmbeddedAws, bucket: str) -> list[tuple[str, Any, int | None]]:
+    """Prefix, expiry of old versions, and expiry in days of each rule of a bucket."""
+    rules = aws.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+    return [
+        (
+            rule.get("Prefix") or rule.get("Filter", {}).get("Prefix", ""),
+            rule.get("NoncurrentVersionExpiration"),
+            rule.get("Expiration", {}).get("Days"),
+        )
+        for rule in rules
+    ]
+
+
+def test_snapshots_are_kept_forever_by_default(stack: Stack) -> None:
+    assert expiry(stack.aws, stack.outputs["SnapshotBucket"]) == [OLD_VERSIONS, QUERY_RESULTS]
+
+
+def test_only_dated_snapshots_expire_if_asked_for(aws: EmbeddedAws) -> None:
+    stack = Stack(aws, "expiring", {"SnapshotRetentionDays": "400", "ScheduleState": "DISABLED"})
+    assert expiry(aws, stack.outputs["SnapshotBucket"]) == [OLD_VERSIONS, ("snapshots/", None, 400), QUERY_RESULTS]
+
+
+def test_old_versions_are_kept(stack: Stack) -> None:
+    versioning = stack.aws.client("s3").get_bucket_versioning(Bucket=stack.outputs["SnapshotBucket"])
+    assert versioning["Status"] == "Enabled"
+
+
+# --- Who may do what: conditions that the embedded AWS does not enforce ---
+
+
+@pytest.mark.parametrize("topic", ["Topic", "ChatTopic"])
+def test_a_topic_takes_messages_over_tls_and_alarms_of_its_account_only(topic: str, stack: Stack) -> None:
+    attributes = stack.aws.client("sns").get_topic_attributes(TopicArn=stack.outputs[topic])["Attributes"]
+    conditions = {
+        statement["Sid"]: (statement["Effect"], statement["Principal"], statement.get("Condition"))
+        for statement in json.loads(attributes["Policy"])["Statement"]
+    }
+    account = stack.outputs[topic].split(":")[4]
+    tls = {"Bool": {"aws:SecureTransport": False}}
+    assert conditions == {
+        "Alarms": (
+            "Allow",
+            {"Service": "cloudwatch.amazonaws.com"},
+            {"StringEquals": {"aws:SourceAccount": account}},
+        ),
+        "Rules": ("Allow", {"Service": "events.amazonaws.com"}, None),
+        "TlsOnly": ("Deny", "*", tls),
+    }
+
+
+def test_only_the_stack_s_schedules_may_use_their_role(stack: Stack) -> None:
+    name = stack.physical_ids("AWS::IAM::Role")["ScheduleRole"]
+    role = stack.aws.client("iam").get_role(RoleName=name)["Role"]
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    account = role["Arn"].split(":")[4]
+    assert statement["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    group = f"schedule-group/{stack.outputs['ScheduleGroup']}"
+    condition = statement["Condition"]["StringEquals"]
+    assert condition == {
+        "aws:SourceAccount": account,
+        "aws:SourceArn": f"arn:aws:scheduler:us-east-1:{account}:{group}",
+    }
+
+
+# --- How a run is started and repeated ---
+
+
+def test_a_run_has_the_longest_time_and_is_repeated_twice_within_an_hour(stack: Stack) -> None:
+    client = stack.aws.client("lambda")
+    assert client.get_function_configuration(FunctionName=stack.outputs["SnapshotFunction"])["Timeout"] == 900
+    # The embedded AWS does not know this configuration of a function.
+    repeated = TEMPLATE["Resources"]["SnapshotFunction"]["Properties"]["EventInvokeConfig"]
+    assert repeated == {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600}
+
+
+def test_the_full_listing_is_at_a_minute_of_its_own(stack: Stack) -> None:
+    scheduler, group = stack.aws.client("scheduler"), stack.outputs["ScheduleGroup"]
+    names = [schedule["Name"] for schedule in scheduler.list_schedules(GroupName=group)["Schedules"]]
+    schedules = [scheduler.get_schedule(GroupName=group, Name=name) for name in names]
+    daily = {found["ScheduleExpression"] for found in schedules if "full" in json.loads(found["Target"]["Input"])}
+    assert daily == {"cron(7 3 * * ? *)"}
+    assert "03:07" in TEMPLATE["Parameters"]["ScheduleExpression"]["Description"]
+
+
+# --- Messages and queries ---
+
+
+def test_each_rule_takes_the_events_of_its_own_stack_only(stack: Stack) -> None:
+    events, function = stack.aws.client("events"), stack.outputs["SnapshotFunction"]
+    arn = stack.aws.client("lambda").get_function(FunctionName=function)["Configuration"]["FunctionArn"]
+    rules = stack.physical_ids("AWS::Events::Rule")
+    assert len(rules) == 4
+    for name in rules.values():
+        pattern = json.loads(events.describe_rule(Name=name.rpartition("|")[2])["EventPattern"])
+        assert (pattern["source"], pattern["resources"]) == (["fine-tuning.snapshots"], [arn]), name
+
+
+def test_each_query_of_dated_snapshots_is_bounded_by_its_partition() -> None:
+    """Without a bound it would read, and cost, all that was ever written."""
+    queries = [query["Sql"] for query in TEMPLATE["Mappings"]["SavedQueries"].values()]
+    dated = [sql for sql in queries if "FROM snapshots" in sql]
+    assert dated
+    assert all(re.search(r"(WHERE|AND) dt >= date_format\(current_date - interval '30' day", sql) for sql in dated)
