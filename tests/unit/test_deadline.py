@@ -1,12 +1,27 @@
 """The end of a run that hangs."""
 
 import contextlib
+import itertools
 import signal
 import time
 
 import pytest
+from snapshot import table
 from snapshot.deadline import Deadline, time_limit
 from snapshot.errors import OutOfTimeError
+
+
+def test_of_two_moments_the_earlier_one_counts() -> None:
+    now = time.monotonic()
+    assert Deadline(now + 50).within(60) == Deadline(now + 50)
+    assert now + 60 <= Deadline(now + 70).within(60).moment <= time.monotonic() + 60
+    assert Deadline(70).minus(60) == Deadline(10)
+
+
+def test_no_time_is_left_at_a_moment_that_has_passed() -> None:
+    past, ahead = Deadline.after(-5), Deadline.after(50)
+    assert (past.seconds_left, past.is_over) == (0, True)
+    assert (40 < ahead.seconds_left <= 50, ahead.is_over) == (True, False)
 
 
 def hang() -> None:
@@ -35,3 +50,30 @@ def test_it_leaves_nothing_behind() -> None:
         raise ValueError("own")
     time.sleep(0.1)
     assert signal.getsignal(signal.SIGALRM) == before
+
+
+class Slow:
+    """Its end takes longer than the limit: what is raised there is lost."""
+
+    def __del__(self) -> None:
+        time.sleep(0.3)
+
+
+def let_go(slow: list[Slow]) -> None:
+    for _ in range(50):
+        slow.clear()
+        time.sleep(0.1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_limit_that_was_lost_in_a_finalizer_comes_again() -> None:
+    with pytest.raises(OutOfTimeError), time_limit(Deadline.after(0.1)):
+        let_go([Slow()])
+
+
+def test_the_step_that_took_too_long_is_named() -> None:
+    with (
+        pytest.raises(OutOfTimeError, match=r"time was used up in snapshot\.table\.from_file\.$"),
+        time_limit(Deadline.after(0.05)),
+    ):
+        table.from_file(b"id\tstatus\n" for _ in itertools.count())

@@ -41,7 +41,20 @@ EVENTS = Path(__file__).parents[2] / "events"
     ],
 )
 def test_events(event: dict[str, Any], expected: Run) -> None:
-    assert Run.parse(event, NOW) == expected
+    run = Run.parse(event, NOW)
+    assert run == expected
+    assert run.timestamp == f"{expected.time:%Y-%m-%dT%H:%M:%SZ}"  # in UTC, whatever the zone of the event's time
+    assert run.time.tzinfo == UTC
+
+
+@pytest.mark.parametrize("time", ["2026-01-30T12:00:30.000999Z", "2026-01-31T12:15:30.000999Z"])
+def test_a_time_24_hours_old_or_15_minutes_ahead_is_accepted(time: str) -> None:
+    assert Run.parse({"time": time}, NOW).timestamp == time.replace(".000999", "")
+
+
+def test_the_time_of_an_event_without_one_is_now() -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    assert before <= Run.parse({}).time <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +69,7 @@ def test_events(event: dict[str, Any], expected: Run) -> None:
             ({"time": bad}, "ISO 8601")
             for bad in ("yesterday", "2026-01-31T12:00:00", "2026-01-31", 5, "", list[Any]())
         ),
-        ({"time": "2026-01-30T12:00:00Z"}, "24 hours"),
+        ({"time": "2026-01-30T12:00:30Z"}, "24 hours"),
         ({"time": "2026-01-31T12:15:31Z"}, "15 minutes"),
         ({"time": "2026-01-01\ud80012:00:00Z"}, "24 hours"),
     ],
@@ -91,6 +104,10 @@ def test_base_urls(url: str) -> None:
     ("url", "problem"),
     [
         ("http://api.openai.com/v1", "https://"),
+        *(
+            (f"http://{private}/v1", "https://")
+            for private in ("10.0.0.1", "192.168.0.1", "169.254.169.254", "0.0.0.0")
+        ),
         ("http://127.0.0.1.example.com/v1", "https://"),
         ("ftp://127.0.0.1/v1", "https://"),
         ("api.openai.com/v1", "not a URL"),
@@ -113,9 +130,14 @@ def test_bad_base_urls_are_not_shown(url: str, problem: str) -> None:
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_BASE_URL", "SECRET_PREFIX", "EVENT_BUS_NAME"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SNAPSHOT_BUCKET", "b")
-    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     assert Settings.from_environment() == Settings("b", "fine-tuning/", "https://api.openai.com/v1", "default")
+    monkeypatch.setenv("OPENAI_BASE_URL", "")  # as an empty parameter leaves it
+    monkeypatch.setenv("SECRET_PREFIX", "p/")
+    monkeypatch.setenv("EVENT_BUS_NAME", "bus")
+    assert Settings.from_environment() == Settings("b", "p/", "https://api.openai.com/v1", "bus")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://example.com/v1")
     with pytest.raises(SettingsError, match="OPENAI_BASE_URL must begin with https"):
         Settings.from_environment()
