@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 from snapshot import __version__
+from snapshot.app import lambda_handler
+from snapshot.aws import events_client, s3_client, secrets_client, snapshots
+from snapshot.aws.snapshots import Snapshot
 from snapshot.changes import Changes
 from snapshot.errors import ApiError, EventError, SecretError, SnapshotError
+from snapshot.settings import Run
 
+from tests.context import Context
 from tests.integration.deployment import Deployment, let_things_happen, start_with_a_snapshot
 from tests.samples import ORIGINAL_COLUMNS, ORIGINAL_JOBS, at
 from tests.sandbox import api_faults
@@ -153,6 +158,15 @@ def test_skipped_run_is_logged_as_such(deployment: Deployment) -> None:
     assert sum(line["message"] == "Snapshot taken" for line in deployment.logged()) == 1
 
 
+@pytest.mark.parametrize("time", ["soon", "2999-01-01T00:00:00"])
+def test_a_time_of_latest_that_is_none_or_has_no_zone_does_not_count(time: str, deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    deployment.run(time=at(minutes=5))
+    stamp_latest(deployment, time)
+    assert deployment.run(time=at(minutes=4))["job_count"] == 250
+    assert not any("lies in the future" in line["message"] for line in deployment.logged())
+
+
 @pytest.mark.parametrize("body", [b"", b"\xff", b"created_at\tname\n1\t2\n"])
 def test_an_unreadable_latest_is_replaced(body: bytes, deployment: Deployment) -> None:
     deployment.put_simulated_secret()
@@ -191,6 +205,44 @@ def test_an_older_run_s_latest_is_replaced(deployment: Deployment) -> None:
     deployment.api.faults = [Fault(JOBS, overtaken)]
     deployment.run(time=at(minutes=1))
     assert len(deployment.rows()) == 250
+
+
+def test_a_first_latest_replaces_no_other(deployment: Deployment) -> None:
+    """Two first runs at once: neither had a table to compare its condition with."""
+    deployment.put_simulated_secret()
+    deployment.run()
+    objects = deployment.objects()
+    late = Snapshot(Run("default", datetime.now(UTC) - timedelta(hours=1), full=False), [], "")
+    assert not snapshots.write_latest(deployment.bucket, late, snapshots.NO_SNAPSHOT)
+    assert deployment.objects() == objects
+
+
+def test_the_same_table_of_another_time_is_another_latest(deployment: Deployment) -> None:
+    deployment.put_simulated_secret()
+    deployment.run(time=at(minutes=5))
+    previous = snapshots.read_latest(deployment.bucket, "default")
+    assert snapshots.is_unchanged(deployment.bucket, "default", previous)
+    stamp_latest(deployment, at(minutes=4))  # of the same bytes the ETag is the same
+    assert not snapshots.is_unchanged(deployment.bucket, "default", previous)
+
+
+def test_no_log_line_has_what_an_earlier_run_has_added(deployment: Deployment) -> None:
+    deployment.put_simulated_secret("team-a")
+    deployment.run(source="team-a")
+    with pytest.raises(EventError):
+        deployment.run(source="../other")
+    assert deployment.logged()[-2].get("source") == "team-a"
+    assert "source" not in deployment.logged()[-1]
+
+
+def test_an_unexpected_error_is_logged_with_its_traceback(deployment: Deployment) -> None:
+    context = Context(60)
+    context._invoked_function_arn = None  # type: ignore[assignment]  # as no Lambda gives it
+    with pytest.raises(AttributeError):
+        lambda_handler({}, context)
+    line = deployment.logged()[-1]
+    assert line["message"] == "The run failed with an unexpected error"
+    assert line["exception_name"] == "AttributeError"
 
 
 # --- The secret, in a function that has read it before (warm) ---
@@ -312,3 +364,11 @@ def test_the_api_is_not_asked_before_the_secret_is_read(deployment: Deployment, 
     with pytest.raises(SecretError):
         deployment.run()
     assert api.requests == []
+
+
+@pytest.mark.usefixtures("deployment")
+def test_a_call_of_aws_takes_half_a_minute_at_the_most() -> None:
+    for client in (s3_client, events_client, secrets_client):
+        config = client().meta.config
+        assert (config.connect_timeout, config.read_timeout) == (5, 10)
+        assert config.retries == {"mode": "standard", "total_max_attempts": 3}
