@@ -165,6 +165,18 @@ def test_unfinished_jobs_below_are_retrieved_one_by_one(api: SimulatedApi, clien
     assert not listing.full
 
 
+def test_a_job_retrieved_with_its_error_is_no_error(api: SimulatedApi, client: Client) -> None:
+    jobs = [payload(number) for number in range(200, 0, -1)]
+    jobs[150] = jobs[150] | {"status": "running", "finished_at": None}
+    api.jobs = jobs
+    before = list_jobs(client, [], full=True).lines
+    failed = jobs[150] | {"status": "failed", "error": {"code": "c", "message": "m"}}
+    api.jobs = [*jobs[:150], failed, *jobs[151:]]
+    listing = list_jobs(client, before, full=False)
+    assert not listing.full
+    assert table.from_line(listing.lines[150]).error == "c: m"
+
+
 @pytest.mark.parametrize("unfinished", [MAX_RETRIEVED, MAX_RETRIEVED + 1])
 def test_with_very_many_unfinished_jobs_below_it_reads_on(unfinished: int, api: SimulatedApi, client: Client) -> None:
     jobs = [payload(number) for number in range(500, 0, -1)]
