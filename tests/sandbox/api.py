@@ -163,7 +163,7 @@ class SimulatedApi(Paging):
         else:
             response = self._refusal(request) or await handler(request)
         if not response.prepared:
-            response.headers["x-request-id"] = f"req_{next(self._request_ids):08}"
+            response.headers.setdefault("x-request-id", f"req_{next(self._request_ids):08}")
         return response
 
     async def have_arrived(self, count: int) -> bool:
