@@ -202,10 +202,10 @@ def test_an_error_page_is_reported_by_its_title(
 
 PUT_KEY = r"valid key .*`make secret SOURCE=…`"
 PERMISSION = r"Give the key the permission that the message names"
-ORGANIZATION = r"correct `organization` and `project` .*`make secret SOURCE=…`"
-REGION = r"region that the request comes from; no permission helps\. Deploy the stack in another AWS region"
-ADDRESS = r"IP address .*allow it there"
-BILLING = r"More attempts do not help: check the account's billing"
+ORGANIZATION = r"correct or remove `organization` and `project` .*`make secret SOURCE=…`"
+REGION = r"region of this request, whatever the key's permissions\. Deploy the stack in another AWS region"
+ADDRESS = r"this IP address: allow it in the API's settings"
+BILLING = r"Retries do not help: check the account's billing"
 BASE_URL = "Is the base_url right"
 ALL_ADVICE = (PUT_KEY, PERMISSION, ORGANIZATION, REGION, ADDRESS, BILLING, BASE_URL)
 HEADER = "OpenAI-Organization header should match organization for API key"
@@ -286,7 +286,7 @@ def test_a_rate_limit_is_no_billing_error(error: dict[str, Any], api: SimulatedA
 
 
 def test_a_vanished_cursor_is_no_wrong_base_url(client: Client) -> None:
-    with pytest.raises(ApiError, match="not known any more") as caught:
+    with pytest.raises(ApiError, match="no longer knows the job") as caught:
         client.get(JOBS, {"limit": 100, "after": "ftjob-gone"})
     assert "base_url" not in str(caught.value)
     assert caught.value.status == 404
@@ -302,14 +302,17 @@ def test_a_vanished_job_is_no_wrong_base_url(client: Client) -> None:
 @pytest.mark.parametrize(
     ("location", "told"),
     [
-        ("/v1/fine_tuning/jobs/", r"It leads to http://127\.0\.0\.1:\d+/v1/fine_tuning/jobs/\. "),
-        ("/v2/fine_tuning/jobs?token=v-secret#v-secret", r"It leads to http://127\.0\.0\.1:\d+/v2/fine_tuning/jobs\. "),
-        ("http://v-secret:v-secret@127.0.0.1:1/x?v-secret", r"It leads to http://127\.0\.0\.1:1/x\. "),
-        ("/login/{key}", r"It leads to http://127\.0\.0\.1:\d+/login/\[redacted\]\. "),
-        ("https://example.com/v-secret", r"travel along\. Put the final address"),
-        ("http://[v-secret", r"travel along\. Put the final address"),
-        ("http://127.0.0.1:v-secret/", r"travel along\. Put the final address"),
-        ("", r"travel along\. Put the final address"),
+        ("/v1/fine_tuning/jobs/", r"The target is http://127\.0\.0\.1:\d+/v1/fine_tuning/jobs/\. "),
+        (
+            "/v2/fine_tuning/jobs?token=v-secret#v-secret",
+            r"The target is http://127\.0\.0\.1:\d+/v2/fine_tuning/jobs\. ",
+        ),
+        ("http://v-secret:v-secret@127.0.0.1:1/x?v-secret", r"The target is http://127\.0\.0\.1:1/x\. "),
+        ("/login/{key}", r"The target is http://127\.0\.0\.1:\d+/login/\[redacted\]\. "),
+        ("https://example.com/v-secret", r"gets the key\. Put the final address"),
+        ("http://[v-secret", r"gets the key\. Put the final address"),
+        ("http://127.0.0.1:v-secret/", r"gets the key\. Put the final address"),
+        ("", r"gets the key\. Put the final address"),
     ],
 )
 def test_a_redirect_names_its_target_on_the_same_host(
@@ -317,7 +320,7 @@ def test_a_redirect_names_its_target_on_the_same_host(
 ) -> None:
     headers = {"Location": location.format(key=api.key)} if location else {}
     api.faults = [Fault(JOBS, api_faults.status(308, **headers), times=9)]
-    with pytest.raises(ApiError, match=rf"redirected \(status 308\), which is not followed.*{told}") as caught:
+    with pytest.raises(ApiError, match=rf"redirected \(status 308\)\. Redirects are not followed.*{told}") as caught:
         client.get(JOBS, {"limit": 1})
     assert "v-secret" not in str(caught.value)
     assert "limit" not in str(caught.value)

@@ -60,18 +60,18 @@ REFUSED: dict[str, tuple[Answer, str]] = {
     "403": (api_faults.status(403, "Missing scopes: api.fine_tuning.jobs.read"), "Missing scopes.*permission"),
     "401 for the organization": (
         api_faults.status(401, "Bad.", "mismatched_organization"),
-        "status 401: mismatched_organization: Bad.*correct `organization`",
+        "status 401: mismatched_organization: Bad.*correct or remove `organization`",
     ),
     "403 for the region": (api_faults.status(403, "No.", "unsupported_country_region_territory"), "another AWS region"),
     "403 of a firewall": (
         api_faults.body("<html><title>Access\n denied</title></html>", 403, "text/html"),
         "status 403: Access denied\\. Check the key's permissions.* firewall",
     ),
-    "404": (api_faults.status(404, "Invalid URL"), "not known any more|Is the base_url right"),
+    "404": (api_faults.status(404, "Invalid URL"), "no longer knows the job|Is the base_url right"),
     "429 for want of money": (api_faults.status(429, "No.", "insufficient_quota"), "check the account's billing"),
     "501": (api_faults.status(501, "No."), r"status 501: No\."),
     "304": (api_faults.body(b"", 304), "not usable"),
-    "an error with 200": (api_faults.body({"error": {"code": "c", "message": "m"}}), "in spite of status 200: c: m"),
+    "an error with 200": (api_faults.body({"error": {"code": "c", "message": "m"}}), "despite status 200: c: m"),
     **{
         f"{kind} for an object": (api_faults.body(text), "JSON, but not an object")
         for kind, text in {"array": "[]", "string": '"x"', "number": "1", "null": "null", "true": "true"}.items()
@@ -276,7 +276,9 @@ def elsewhere() -> Iterator[SimulatedApi]:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(status: int, deployment: Deployment, elsewhere: SimulatedApi) -> None:
     deployment.api.faults = [Fault(JOBS, api_faults.status(status, Location=elsewhere.base_url + JOBS), skip=1)]
-    assert_fails(deployment, PAGE + rf"redirected \(status {status}\), which is not followed because the key would")
+    assert_fails(
+        deployment, PAGE + rf"redirected \(status {status}\)\. Redirects are not followed, so that no other server gets"
+    )
     assert elsewhere.requests == []
 
 

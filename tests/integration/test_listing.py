@@ -217,7 +217,7 @@ def test_all_that_a_server_counts_is_all(api: SimulatedApi, client: Client) -> N
 
 def test_a_server_that_ignores_after_names_the_cure(api: SimulatedApi, client: Client) -> None:
     api.ignores_place, api.tells_has_more = True, False
-    with pytest.raises(ApiError, match=r'gave before.*"paging": "none"'):
+    with pytest.raises(ApiError, match=r'sent before.*"paging": "none"'):
         listed(client)
 
 
@@ -386,7 +386,7 @@ def test_an_error_beside_an_empty_list_is_an_error(data: dict[str, Any], api: Si
     """Or all jobs would be told as removed."""
     body = data | {"has_more": False, "error": {"code": "upstream_timeout", "message": "Try later."}}
     api.faults = [Fault(JOBS, api_faults.body(body))]
-    with pytest.raises(ApiError, match=r"in spite of status 200: upstream_timeout: Try later"):
+    with pytest.raises(ApiError, match=r"despite status 200: upstream_timeout: Try later"):
         listed(client)
 
 

@@ -1,1 +1,1 @@
-"""What talks to the fine-tuning API. It knows no AWS."""
+"""The client of the fine-tuning API. Nothing here uses AWS."""

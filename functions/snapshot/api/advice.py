@@ -1,4 +1,4 @@
-"""What an error response says, and what to do about it: its code and message decide, not the status alone."""
+"""Error responses: what they say, and advice on what to do. It follows the code and message, not only the status."""
 
 import html
 import json
@@ -9,15 +9,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from snapshot.api.redaction import redacted
 
-_LOOKED_AT = 1 << 16  # bytes of a body, for a message
-_HEAD = 1 << 12  # bytes of it, for a title
+_MESSAGE_WITHIN = 1 << 16  # bytes of a body that are searched for a message
+_TITLE_WITHIN = 1 << 12  # bytes of a body that are searched for a title
 _HTML = re.compile(rb"<!doctype html|<html[\s>]", re.IGNORECASE)
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _TITLE = re.compile(rb"<title(?:\s[^>]*)?>(.*?)</title\s*>", re.IGNORECASE | re.DOTALL)
 _MESSAGE = re.compile(rb'"message"\s*:\s*"')
 
-# https://developers.openai.com/api/docs/guides/error-codes: more attempts do not help. The message is not looked at:
-# Gemini's says «You exceeded your current quota» of a rate limit, too.
+# Retries do not help: https://developers.openai.com/api/docs/guides/error-codes
+# The message does not count: Gemini says «You exceeded your current quota» for a rate limit, too.
 _BILLING_CODES = {
     "insufficient_quota",
     "credit_balance_exhausted",
@@ -27,29 +27,30 @@ _BILLING_CODES = {
     "billing_hard_limit_reached",
     "billing_not_active",
 }
-_RATE_CODES = {"rate_limit_exceeded", "slow_down"}  # the type may be insufficient_quota all the same
-_BILLING = " More attempts do not help: check the account's billing, its credits and its spending limits."
+_RATE_CODES = {"rate_limit_exceeded", "slow_down"}  # the type may be insufficient_quota even so
+_BILLING = " Retries do not help: check the account's billing, credits and spending limits."
 _KEY = " Put a valid key into the source's secret with `make secret SOURCE=…`."
-_BASE_URL = " Is the base_url right? It must end where the API's paths begin, like https://api.openai.com/v1."
+_BASE_URL = " Is the base_url right? It must end before /fine_tuning, like https://api.openai.com/v1."
 _JOBS_PERMISSION = "for the list of jobs: api.fine_tuning.jobs.read"
 
-# The first that matches code, type and message decides.
+# The first pattern that is found in code, type and message decides.
 _RULES = [
     (re.compile(pattern), advice)
     for pattern, advice in {
         r"(invalid|incorrect)[ _]api[ _]key": _KEY,
         r"unsupported_country|(country|region|territory|location) (is )?not supported": (
-            " The API does not serve the region that the request comes from; no permission helps. Deploy the stack in "
+            " The API does not serve the region of this request, whatever the key's permissions. Deploy the stack in "
             "another AWS region, or put the address of a gateway into the secret's base_url."
         ),
         # https://github.com/openai/codex/issues/1000
         r"(mismatch\w{0,20}|invalid|incorrect|wrong|unknown|no such)[ _](organization|project)\b"
         r"|(organization|project)[ _](mismatch|not[ _]found|invalid|does not)|openai-(organization|project)": (
-            " The key is of another organization or project: correct `organization` and `project` in the source's "
-            "secret, or leave them out, with `make secret SOURCE=…`."
+            " The key belongs to another organization or project: correct or remove `organization` and `project` in "
+            "the source's secret with `make secret SOURCE=…`."
         ),
         r"\bip([ _]address)?( is)?[ _]not[ _](authorized|allowed)|\bip[ -]?allow-?list": (
-            " The API does not accept the IP address that the request comes from: allow it there. No other key helps."
+            " The API does not accept requests from this IP address: allow it in the API's settings. Another key does "
+            "not help."
         ),
         # https://github.com/anomalyco/opencode/issues/21928
         r"(\b|_)scopes?\b|permission": f" Give the key the permission that the message names ({_JOBS_PERMISSION}).",
@@ -58,7 +59,7 @@ _RULES = [
 
 
 class ErrorBody(NamedTuple):
-    """The body of an error: `text` for a message of ours, without secrets; `subject` is what the rules look at."""
+    """The body of an error: `text` for our own message, without secrets; `subject` for the rules."""
 
     text: str
     subject: str
@@ -66,7 +67,7 @@ class ErrorBody(NamedTuple):
 
 
 def read(content: bytearray, secrets: Sequence[str]) -> ErrorBody:
-    """What the body of an error says: code and message, as far as it has them, or the title of a page in HTML."""
+    """Read code and message from the body of an error, or the title if it is an HTML page."""
     text: str | bytearray
     code = kind = ""
     try:
@@ -81,8 +82,8 @@ def read(content: bytearray, secrets: Sequence[str]) -> ErrorBody:
     return ErrorBody(text or "no message.", f"{code} {kind} {text}".lower(), concerns_billing)
 
 
-def appended(reason: str, status: int, error: ErrorBody, url: str) -> str:
-    """A reason, and what to do about it if that is known."""
+def append_to(reason: str, status: int, error: ErrorBody, url: str) -> str:
+    """Append advice to the reason of an error, if there is any."""
     advice = _advice(status, error, url)
     return f"{reason.removesuffix('.')}.{advice}" if advice else reason
 
@@ -96,21 +97,21 @@ def _advice(status: int, error: ErrorBody, url: str) -> str:
     if status == 401:
         return _KEY
     if status == 403:
-        return f" Check the key's permissions ({_JOBS_PERMISSION}), and any gateway or firewall in between."
+        return f" Check the key's permissions ({_JOBS_PERMISSION}) and any gateway or firewall in between."
     return _not_found(url) if status == 404 else ""
 
 
 def _not_found(url: str) -> str:
-    """Only the beginning of the list says something about the base_url: a job may have been deleted."""
+    """Return advice for a 404. Only the first page points to a wrong base_url: a single job may have been removed."""
     query = parse_qs(urlsplit(url).query)
     if "after" in query:
-        return " The job after which the page begins is not known any more."
+        return " The API no longer knows the job after which this page begins."
     is_list = urlsplit(url).path.endswith("/fine_tuning/jobs")
     return _BASE_URL if is_list and query.get("page", ["0"]) == ["0"] else ""
 
 
 def _title(content: bytearray) -> str:
-    start = _COMMENT.sub(b"", content[:_HEAD])
+    start = _COMMENT.sub(b"", content[:_TITLE_WITHIN])
     if start.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] != b"<" or not _HTML.search(start, 0, 1 << 10):
         return ""
     found = _TITLE.search(start)
@@ -118,6 +119,6 @@ def _title(content: bytearray) -> str:
 
 
 def _message(content: bytearray) -> bytearray:
-    """What is to be shown of a body that cannot be parsed: of JSON that is cut off, from the message on."""
-    found = _MESSAGE.search(content, 0, _LOOKED_AT) if content.lstrip()[:1] == b"{" else None
+    """Return what to show of a body that cannot be parsed: truncated JSON from its message on, else all of it."""
+    found = _MESSAGE.search(content, 0, _MESSAGE_WITHIN) if content.lstrip()[:1] == b"{" else None
     return content[found.end() :] if found else content

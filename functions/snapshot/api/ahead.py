@@ -1,4 +1,4 @@
-"""Pages asked for before those above them have arrived, where it is known which jobs will probably end them."""
+"""Read-ahead: requests for pages whose cursor can be predicted, sent before the pages above have arrived."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
@@ -12,40 +12,40 @@ from snapshot.errors import ApiError
 PATH = "/fine_tuning/jobs"
 PAGE_SIZE = 100
 
-_MAX_WAITING = 16  # pages that are asked for and not yet taken: each takes some 0.5 MiB of memory
-_MAX_MISSES = 2  # in a row; then the jobs that were expected are gone
-_MAX_LOSS = 0.04  # of the pages, and two more that are not taken: then too much has changed since
+_MAX_WAITING = 16  # pages that were requested and not yet taken: each needs about 0.5 MiB of memory
+_MAX_MISSES = 2  # in a row; after that, the predicted cursors are wrong
+_MAX_LOSS = 0.04  # wasted requests per page taken, besides two; above that, too much of the list has changed
 _AHEAD = " page read ahead"
 
 
 class ReadAhead:
-    """The pages of a run that follow certain jobs, in the order of the list.
+    """The pages of a run that follow predicted jobs, in the order of the list.
 
-    It changes nothing but the time: a page that cannot be had, or may be another one by now, is asked for again in its
-    turn. A list that has changed is read ahead as long as that takes hardly more requests.
+    It saves time and never changes the result: a page that failed, or may have changed, is requested again in its
+    turn. Read-ahead stops when it wastes too many requests.
     """
 
     def __init__(self, client: Client) -> None:
-        self.page_size = 1  # of the longest page so far
+        self.page_size = 1  # jobs on the longest page so far
         self._client = client
         self._is_on = client.paging == "after"
         self._ends: Iterator[str] = iter(())
-        self._asked: dict[str, Future[Reply]] = {}  # by the job that the page follows
-        self._cut_off = ""  # the first job that was left to the next page
+        self._asked: dict[str, Future[Reply]] = {}  # by the id of the job before the page
+        self._cut_off = ""  # the first job that `until_known` left to the next page
         self._misses, self._taken, self._lost = 0, 0, 0.0
 
     @property
     def can_expect(self) -> bool:
-        """Whether it is of use to say what is expected."""
+        """Whether `expect` would have an effect."""
         return self._is_on and not self._asked
 
     def expect(self, ends: Iterable[str]) -> None:
-        """Read ahead the pages after these jobs: the one that ended the last page, and those that may end the next."""
+        """Read ahead the pages after these jobs: the last job read, and those that will probably end the next pages."""
         self._ends = iter(ends)
         self._ask()
 
     def take(self, after: object, number: int) -> Reply | None:
-        """The page after a job, as the one with this number; None if it has to be asked for in its turn."""
+        """Return the page after a job, labelled with its number; None if it has to be requested in its turn."""
         cut_off, self._cut_off = self._cut_off, ""
         if after not in self._asked:
             self._misses += 1
@@ -62,10 +62,10 @@ class ReadAhead:
             first = next((job["id"] for job in entries(reply)), "")
         except ApiError as error:
             self._is_on &= error.status != 429
-            self._pause()  # so that the page does not wait behind others, and a server in trouble has less to do
+            self._pause()  # the page must not wait behind others, and a server in trouble needs less load
             return None
-        # Where jobs that should have come before are missing, this one may have moved since: past them, and alone.
-        # A page may be empty because the job was not there yet; in its turn it is what the end looks like.
+        # If predicted jobs before this one are missing, this job may have moved, so its page may leave out others.
+        # An empty page may be older than the job. In its turn it would mean the end of the list.
         is_in_place = first == cut_off if cut_off else first and not skipped
         if not is_in_place:
             self._lost += 1
@@ -74,7 +74,7 @@ class ReadAhead:
         return reply._replace(label=reply.label.replace(_AHEAD, f" page {number}", 1))
 
     def until_known(self, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """A page as far as the first job after which a page has been asked for: it holds what follows."""
+        """Cut a page after the first job whose next page was already requested: that page holds the rest."""
         self.page_size = max(self.page_size, len(jobs))
         end = next((number for number, job in enumerate(jobs[:-1], 1) if job["id"] in self._asked), len(jobs))
         if end < len(jobs):
@@ -83,7 +83,7 @@ class ReadAhead:
         return jobs[:end]
 
     def forget(self) -> None:
-        """Expect nothing any more, as at the end of a reading."""
+        """Drop all predictions and requests, as at the end of a reading."""
         self._ends = iter(())
         self._drop([*self._asked])
         self._misses, self._cut_off = 0, ""
@@ -98,7 +98,7 @@ class ReadAhead:
             )
 
     def _pause(self) -> None:
-        """Begin no request until those that were begun have been taken, and more is expected."""
+        """Start no more requests until the next `expect`; cancel those that have not started."""
         self._ends = iter(())
         self._drop([job_id for job_id, future in self._asked.items() if future.cancel()])
 

@@ -1,4 +1,4 @@
-"""Calls that are made beside each other, and ended in time."""
+"""Concurrent calls that end before a deadline."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -13,23 +13,23 @@ _CLOSING_SECONDS = 0.5
 
 
 class Calls:
-    """Every call of a run: at most so many at a time, in the order in which they are started, by one thread."""
+    """The calls of a run: at most `at_once` at a time, in the order of `start`, which only one thread may use."""
 
     def __init__(self, at_once: int) -> None:
         self._pool = ThreadPoolExecutor(at_once)
         self._open: set[Future[Any]] = set()
 
     def start(self, call: Callable[..., Result], *args: Any, **options: Any) -> Future[Result]:
-        """Begin a call, or let it wait until others have ended."""
+        """Start a call, now or when an earlier one has ended."""
         future = self._pool.submit(call, *args, **options)
         self._open.add(future)
         future.add_done_callback(self._open.discard)
         return future
 
     def result(self, label: str, future: Future[Result], deadline: Deadline) -> Result:
-        """What a call returns; raises its error, or OutOfTimeError if it is late.
+        """Return the result of a call; raises its error, or OutOfTimeError at the deadline.
 
-        A late one is left alone until the end: no time-out of a socket ends a response whose headers trickle in.
+        A late call goes on until `end`: no socket time-out ends a response whose headers arrive byte by byte.
         """
         if wait([future], timeout=deadline.seconds_left).not_done:
             future.cancel()
@@ -37,7 +37,7 @@ class Calls:
         return future.result()
 
     def results(self, futures: Mapping[str, Future[Result]], deadline: Deadline) -> dict[str, Result | ApiError]:
-        """What each call returns, or its ApiError, by the same names."""
+        """Return the result of each call, or its ApiError, under the same names."""
         found: dict[str, Result | ApiError] = {}
         for name, future in futures.items():
             try:
@@ -47,11 +47,11 @@ class Calls:
         return found
 
     def end(self, cut: Callable[[], None]) -> None:
-        """Begin no call any more, and let `cut` end the connections of those that are being made."""
+        """Start no more calls, and end running ones with `cut`, which closes their connections."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         end = Deadline.after(_CLOSING_SECONDS)
         cut()
         while wait([*self._open], timeout=0.05).not_done and not end.is_over:
-            cut()  # again: a thread may just have been connecting
+            cut()  # again: a thread may have connected meanwhile
         if not self._open:
-            self._pool.shutdown()  # its threads are idle, and end at once
+            self._pool.shutdown()  # returns at once: all its threads are idle

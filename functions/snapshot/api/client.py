@@ -1,4 +1,4 @@
-"""GET requests to the API, with retries, within the run's time."""
+"""GET requests to the API, with retries and a deadline."""
 
 import re
 import threading
@@ -16,17 +16,17 @@ from snapshot.credentials import Credentials
 from snapshot.deadline import Deadline
 from snapshot.errors import ApiError, OutOfTimeError
 
-_ATTEMPTS = 7  # with the waits below some 24 s of trouble are sat out
-MAX_AT_ONCE = 8  # calls, each with a connection of its own
+_ATTEMPTS = 7  # with the waits between them, enough for an outage of about 24 s
+MAX_AT_ONCE = 8  # calls, each with its own connection
 _CONNECT_TIMEOUT_SECONDS = 5
 _READ_TIMEOUT_SECONDS = 30
-_MAX_BODY_BYTES = 4 << 20  # of which `{}` take 28 times as much in memory; a page of 100 jobs has some 200 KiB
-_MAX_BODY_BYTES_OF = {"/models": 16 << 20}  # every model ever made, of which little is kept
-_QUERY = re.compile(r"\?\S*|(?<=//)[^/@\s]*@")  # and the user of a proxy's address
+_MAX_BODY_BYTES = 4 << 20  # a page of 100 jobs has about 200 KiB; parsed `{}` need 28 times their size in memory
+_MAX_BODY_BYTES_OF = {"/models": 16 << 20}  # lists every model ever made; little of it is kept
+_PRIVATE_PARTS = re.compile(r"\?\S*|(?<=//)[^/@\s]*@")  # of a URL: the query, and the user of a proxy's address
 
 
 class Client:
-    """A session for one run, usable from several threads; `calls` are those made in threads of its own."""
+    """An HTTP session for one run, safe to use from several threads; `calls` are the calls in its own threads."""
 
     def __init__(self, credentials: Credentials, deadline: Deadline) -> None:
         self.deadline = deadline
@@ -49,7 +49,7 @@ class Client:
 
     @property
     def paging(self) -> str:
-        """How the server divides its list: `after`, `page` or `none`."""
+        """How the server pages its list: `after`, `page` or `none`."""
         return self._credentials.paging
 
     def get(
@@ -62,7 +62,7 @@ class Client:
         deadline: Deadline | None = None,
         object_hook: ObjectHook | None = None,
     ) -> Reply:
-        """The JSON object at `path`; raises ApiError, with `status` if there is one, or OutOfTimeError."""
+        """Return the JSON object at `path`; raises ApiError, with `status` if there is one, or OutOfTimeError."""
         label = f"GET {path}{page}"
         deadline = deadline or self.deadline
         for attempt in range(1, attempts + 1):
@@ -87,7 +87,7 @@ class Client:
     ) -> Reply:
         secrets, left = self._secrets, deadline.seconds_left
         if not left or self._is_closed.is_set():
-            raise OutOfTimeError(f"{label}: the invocation's time is used up.")
+            raise OutOfTimeError(f"{label}: the invocation's time has run out.")
         with self._lock:
             self.requests_made += 1
         try:
@@ -103,8 +103,8 @@ class Client:
                 content = responses.content(label, response, deadline, most)
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
             raise FailedAttemptError(f"{label}: {_shown(error, secrets)}.") from None
-        except (OSError, ValueError) as error:  # of requests, or a bundle of certificates that is not there
-            # `from None`: requests shows the headers that it refuses.
+        except (OSError, ValueError) as error:  # raised by requests, or for a missing certificate bundle
+            # `from None`: the message of requests shows the headers that it refuses.
             raise ApiError(f"{label}: {_shown(error, secrets)}") from None
         content = without_secrets(content, self._data_secrets if response.status_code == 200 else secrets)
         return responses.read(label, response, content, secrets, object_hook)
@@ -115,6 +115,6 @@ def _sentence(reason: Exception) -> str:
 
 
 def _shown(error: Exception, secrets: Sequence[str]) -> str:
-    """An error of requests or urllib3, in their own words, which hold the address; its query may hold secrets."""
+    """Return an error of requests or urllib3 with its type, without the parts of a URL that may hold secrets."""
     cause = connections.cause(error)
-    return f"{type(error).__name__}: {redacted(_QUERY.sub('', cause), secrets)}"
+    return f"{type(error).__name__}: {redacted(_PRIVATE_PARTS.sub('', cause), secrets)}"

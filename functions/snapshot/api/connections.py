@@ -1,4 +1,4 @@
-"""A session of HTTP whose connections can be cut while they are in use."""
+"""The HTTP session, whose connections can be closed while they are in use."""
 
 import errno
 import logging
@@ -14,7 +14,7 @@ import urllib3
 from snapshot import __version__
 from snapshot.credentials import Credentials
 
-# It logs addresses with their query, which may hold secrets: every request at DEBUG, malformed headers as a warning.
+# urllib3 logs URLs with their query, which may hold secrets: every request at DEBUG, malformed headers as a warning.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
@@ -27,35 +27,35 @@ class Adapter(requests.adapters.HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=connections)
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
-        """The pool for a request, whose new connections report their sockets."""
+        """Return the pool for a request; its new connections register their sockets."""
         pool: Any = super().get_connection_with_tls_context(*args, **options)
         with self._lock:
             if "ConnectionCls" not in vars(pool):
-                pool.ConnectionCls = _reporting(pool.ConnectionCls, self._sockets, self._lock)
+                pool.ConnectionCls = _registering(pool.ConnectionCls, self._sockets, self._lock)
         return pool
 
     def cut(self) -> None:
-        """End every connection, so that a thread that reads from one fails at once."""
+        """Shut down every connection, so that a thread that reads from one fails at once."""
         with self._lock:
             for connected in self._sockets:
-                with suppress(OSError):  # it is closed already
-                    # Not SSLSocket's own, which takes the TLS state from under the thread that reads.
+                with suppress(OSError):  # already closed
+                    # Not SSLSocket.shutdown, which removes the TLS state while another thread reads.
                     socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
 
-def _reporting(base: Any, sockets: weakref.WeakSet[Any], lock: threading.Lock) -> Any:
-    # It does not know the adapter: urllib3 closes what is left in a pool once nobody knows the pool any more.
+def _registering(base: Any, sockets: weakref.WeakSet[Any], lock: threading.Lock) -> Any:
+    # No reference to the adapter: urllib3 closes the connections of a pool when nothing refers to the pool any more.
     class Connection(base):  # type: ignore[misc]
         def connect(self) -> None:
             super().connect()
             with lock:
-                sockets.add(getattr(self.sock, "socket", self.sock))  # the former of TLS within TLS, to a proxy
+                sockets.add(getattr(self.sock, "socket", self.sock))  # `socket` for TLS within TLS, through a proxy
 
     return Connection
 
 
 def cause(error: Exception) -> str:
-    """Why there was no connection, in a few words; else what the error says."""
+    """Return why a connection failed, in a few words; for any other error, its own text."""
     wrapped = error.args[0] if error.args else None
     reason = getattr(wrapped, "reason", None)
     if isinstance(reason, urllib3.exceptions.NameResolutionError):
@@ -65,25 +65,25 @@ def cause(error: Exception) -> str:
         why = "refused the connection" if number == errno.ECONNREFUSED else "cannot be reached"
         return f"the host {reason.conn.host} {why} at port {reason.conn.port} (check the base_url)"
     if isinstance(reason, urllib3.exceptions.ConnectTimeoutError):
-        return f"no connection to the host within the time for it ({reason})"
+        return f"connecting to the host took too long ({reason})"
     return str(error)
 
 
 class _Session(requests.Session):
-    """A session for which no response is a redirect: else it reads the whole body, without limit, and the address."""
+    """A session that treats no response as a redirect: requests would read the body of one without a limit."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """There is none."""
+        """Return None, always."""
 
 
 def session(credentials: Credentials, adapter: Adapter) -> requests.Session:
-    """A session that sends the credentials with every request, and nothing else of the environment's."""
+    """Return a session that sends the credentials with every request, and none from the environment."""
     session = _Session()
-    # Proxies and certificates of the environment, looked up once: requests would do it anew for every request.
-    # Nor is a .netrc file read, whose password would replace the key.
+    # Read proxies and certificates from the environment once, not for every request as requests does by default.
+    # A .netrc file is not read: its password would replace the key.
     environment = session.merge_environment_settings(credentials.base_url, {}, None, None, None)
     session.proxies, session.verify = environment["proxies"], environment["verify"]
-    if credentials.base_url.startswith("http:"):  # to loopback, which is no proxy's to read
+    if credentials.base_url.startswith("http:"):  # loopback only, where a proxy must not read the key
         session.proxies = {}
     session.trust_env = False
     session.headers["User-Agent"] = f"fine-tuning-snapshots/{__version__}"

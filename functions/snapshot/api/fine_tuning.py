@@ -1,4 +1,4 @@
-"""The endpoints beside the list of jobs: single jobs, their newest events, the models."""
+"""The endpoints besides the list of jobs: single jobs, their newest events, and models."""
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -14,23 +14,26 @@ from snapshot.deadline import Deadline
 from snapshot.errors import ApiError, OutOfTimeError
 from snapshot.models import Models, shutdown_date
 
-MAX_EVENT_CALLS = 100  # a run
-_EVENTS_SECONDS = 60  # for all events together: they refine one column, and are not worth the whole invocation
-_MODELS_SECONDS = 60  # likewise
-_NO_EVENTS = (401, 403, 404, 405)  # for this key, or from this server
-# Of the objects in a list of models: the list itself, an error, and Azure's `deprecation`. All others are one and the
-# same, because millions of them would fit into a response.
+MAX_EVENT_CALLS = 100  # per run
+_EVENTS_SECONDS = 60  # for all events together: they improve one column only, which must not take the whole invocation
+_MODELS_SECONDS = 60  # for the same reason
+_NO_EVENTS = (401, 403, 404, 405)  # statuses of a server without this endpoint, or of a key without access to it
+# In a list of models only objects with one of these keys are kept: the list, an error, and Azure's `deprecation`.
+# One shared object replaces all others, because millions of them fit into a response.
 _KEPT = {"data", "error", "inference"}
-_ODD: dict[str, Any] = {"": None}
+_WITHOUT_ID: dict[str, Any] = {"": None}
 
 
 def retrieve(client: Client, job_ids: Sequence[str]) -> list[tuple[str, dict[str, Any]]] | None:
-    """Each of some jobs by itself, with a label for error messages; None if one of them cannot be had."""
+    """Return each job, retrieved one by one, with a label for error messages; None if the API fails for one of them.
+
+    Raises OutOfTimeError.
+    """
 
     def job(job_id: str) -> tuple[str, dict[str, Any]]:
         reply = client.get(_path(job_id))
         if reply.body.get("id") != job_id:
-            raise ApiError(f"{reply.label}: the response is another job, or none.")
+            raise ApiError(f"{reply.label}: the response is another job, or not a job.")
         return reply.label, reply.body
 
     retrieved = []
@@ -45,17 +48,17 @@ def retrieve(client: Client, job_ids: Sequence[str]) -> list[tuple[str, dict[str
 
 
 class NewestEvents:
-    """The newest events of jobs, asked for ahead of need: of 100 jobs a run, and of none after a first refusal."""
+    """The newest events of at most MAX_EVENT_CALLS jobs per run; no more requests after a first refusal."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._deadline = client.deadline
         self._calls_left = MAX_EVENT_CALLS
         self._asked: dict[str, Future[str]] = {}
-        self._is_refused = threading.Event()  # so that a server without this endpoint is not asked a hundred times
+        self._is_refused = threading.Event()  # set when the server has no such endpoint: one request shows it
 
     def ask(self, job_ids: Iterable[str]) -> None:
-        """Ask for the newest event of each job, though it was asked for before; what it was then is forgotten."""
+        """Request the newest event of each job; a new request replaces an earlier one for the same job."""
         self._deadline = self._client.deadline.within(_EVENTS_SECONDS)
         for job_id in job_ids:
             self._asked.pop(job_id, None)
@@ -64,11 +67,14 @@ class NewestEvents:
                 self._asked[job_id] = self._client.calls.start(self._newest, job_id, self._deadline)
 
     def __contains__(self, job_id: str) -> bool:
-        """Whether a job's newest event was asked for."""
+        """Return whether a job's newest event was requested."""
         return job_id in self._asked
 
     def times(self, job_ids: Iterable[str]) -> dict[str, str | ApiError]:
-        """Time of each newest event that was asked for, as the table has it, empty without events; or the error."""
+        """Return the time of each requested event in the table's format, or its error; empty for a job without events.
+
+        Jobs without a request are left out.
+        """
         asked = {job_id: self._asked[job_id] for job_id in job_ids if job_id in self._asked}
         return self._client.calls.results(asked, self._deadline)
 
@@ -89,7 +95,7 @@ class NewestEvents:
 
 
 def models(client: Client) -> Callable[[], Models]:
-    """Ask what `GET /models` says; what is returned waits for it, and raises ApiError."""
+    """Request the models, and return a function that waits for them and raises ApiError."""
     deadline = client.deadline.within(_MODELS_SECONDS)
     future = client.calls.start(_models, client, deadline)
     return partial(client.calls.result, "GET /models", future, deadline)
@@ -100,17 +106,17 @@ def _models(client: Client, deadline: Deadline) -> Models:
     odd_dates: list[str] = []
 
     def keep(entry: dict[str, Any]) -> Any:
-        # While the response is parsed: the list has every model ever made, and is not to be held as objects.
+        # Called for each object while the response is parsed: the list of every model ever made is too long to keep.
         model = entry.get("id")
         if not isinstance(model, str):
-            return entry if entry.keys() & _KEPT else _ODD
+            return entry if entry.keys() & _KEPT else _WITHOUT_ID
         try:
             date = shutdown_date(entry)
         except ValueError:
             odd_dates.append(model)
             date = None
         name = model.encode("utf-8", "replace")
-        if date is not None or name not in shutdown_dates:  # named again, perhaps inside another
+        if date is not None or name not in shutdown_dates:  # an id may occur twice, also in a nested object
             shutdown_dates[name] = None if date is None else date.encode()
         return None
 

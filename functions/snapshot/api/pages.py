@@ -1,4 +1,4 @@
-"""The list of jobs, page by page: whole, or an error. Servers differ in how they page and in how they tell the end."""
+"""The list of jobs, page by page: complete, or an error. Servers differ in how they page and mark the last page."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -18,15 +18,15 @@ _FIRST: dict[str, Params] = {
 }
 _TOTALS = ("total", "total_count", "total_items")
 _CURE = (
-    'If the server does not page with `after`, say so in the secret: "paging": "page" if it numbers its pages with '
-    'page and page_size, "paging": "none" if one response holds all jobs.'
+    'If the server does not page with `after`, set "paging" in the secret: "paging": "page" if it numbers its pages '
+    'with page and page_size, "paging": "none" if one response holds all jobs.'
 )
 
 
 class Page(NamedTuple):
-    """Some jobs, as the API gave them; `label` says where they stand, for error messages.
+    """Jobs as the API sent them; `label` names the page in error messages.
 
-    With `may_shift` a job that is removed moves others from a page to come to one that was read, unseen.
+    `may_shift`: if a job is removed, another one may move from an unread page to a page already read, and be missed.
     """
 
     label: str
@@ -36,9 +36,9 @@ class Page(NamedTuple):
 
 
 def pages(client: Client, ahead: ReadAhead) -> Iterator[Page]:
-    """Every page of `GET /fine_tuning/jobs`, whatever size the server gives them; from `ahead` where it has one.
+    """Yield every page of `GET /fine_tuning/jobs`, whatever its size; taken from `ahead` if it has the page.
 
-    Raises ApiError for what is not a list of jobs, ListChangedError for a list that would be partial or has no end.
+    Raises ApiError if a response is not a list of jobs, ListChangedError if the list would be partial or endless.
     """
     listing = _Listing(client.paging)
     while True:
@@ -53,7 +53,7 @@ def pages(client: Client, ahead: ReadAhead) -> Iterator[Page]:
 
 
 class _Listing:
-    """What was read so far, and what the server has said of the rest; `params` ask for the page with the `number`."""
+    """The jobs and totals read so far; `params` are those of the next request, for the page with this `number`."""
 
     def __init__(self, paging: str) -> None:
         self.params = self.previous_params = _FIRST[paging]
@@ -62,12 +62,12 @@ class _Listing:
         self._seen: set[str] = set()
         self._totals: list[int] = []
         self._longest = 0
-        self._has_more: bool | None = None  # of the page before
+        self._has_more: bool | None = None  # on the previous page
 
     def take(self, reply: Reply, ahead: ReadAhead) -> Page:
-        """The page in a reply, as far as `ahead` has not the rest of it.
+        """Return the page in a reply, up to the point from which `ahead` has the rest.
 
-        Raises ApiError or ListChangedError if the list cannot become whole.
+        Raises ApiError or ListChangedError if the list cannot become complete.
         """
         jobs, has_more = entries(reply), _has_more(reply)
         self._totals += _total(reply)
@@ -76,13 +76,13 @@ class _Listing:
         is_new = any(job["id"] not in self._seen for job in jobs)
         self._seen.update(job["id"] for job in jobs)
         self._check(reply.label, jobs, has_more, is_new=is_new)
-        # Numbered pages end with a short one. A server that leaves has_more out is else asked on until nothing comes.
+        # A short page is the last of numbered pages. Without has_more and numbers, requests go on to an empty page.
         is_short = self._paging == "page" and (self._is_complete or len(jobs) < self._longest)
         is_last = self._paging == "none" or not is_new or has_more is False or (has_more is None and is_short)
         # The smallest total, because jobs may be created and removed while the pages are read.
         if is_last and self._totals and len(self._seen) < min(self._totals):
-            given = f"counts {min(self._totals)} jobs, but gave {len(self._seen)}"
-            raise ListChangedError(f"{reply.label}: the server {given}. {_CURE}")
+            counted = f"counts {min(self._totals)} jobs, but sent {len(self._seen)}"
+            raise ListChangedError(f"{reply.label}: the server {counted}. {_CURE}")
         if jobs and not is_last:
             self._longest, self._has_more = max(self._longest, len(jobs)), has_more
             self.previous_params = self.params
@@ -92,14 +92,14 @@ class _Listing:
 
     @property
     def ends_with_nothing(self) -> bool:
-        """Whether only an empty page showed the end: a server may also give one for a cursor that it does not know."""
+        """Whether an empty page is the only sign of the end; an unknown cursor may also give an empty page."""
         return "after" in self.params and self._has_more is None
 
     def check_end(self, reply: Reply) -> None:
-        """Raise ListChangedError if the last page, asked for again, no longer ends with the job that ended it."""
+        """Raise ListChangedError if a second response for the last page ends with another job than the first."""
         ids = _ids(entries(reply))
         if ids[-1:] != [self.params["after"]] or not self._seen.issuperset(ids):
-            raise ListChangedError(f"{reply.label}: the job after which to go on has moved, or is gone.")
+            raise ListChangedError(f"{reply.label}: the last job of this page has moved or was removed.")
 
     @property
     def _is_complete(self) -> bool:
@@ -113,8 +113,8 @@ class _Listing:
             raise ApiError(f'{label}: has_more is true, so one response does not hold all jobs. Remove "paging".')
         is_cursor = _ids(jobs) == [self.params.get("after")]
         if has_more is None and jobs and not is_new and not is_cursor and not self._is_complete:
-            raise ListChangedError(f"{label}: the server repeats jobs that it gave before. {_CURE}")
-        # What was on a page to come may have moved to one that was read.
+            raise ListChangedError(f"{label}: the server repeats jobs that it sent before. {_CURE}")
+        # A job may have moved from an unread page to one already read.
         if self._paging == "page" and self._totals[-2:] != sorted(self._totals[-2:]):
             raise ListChangedError(f"{label}: jobs were removed while the numbered pages were read.")
 
@@ -138,7 +138,7 @@ def _has_more(reply: Reply) -> bool | None:
 
 
 def _total(reply: Reply) -> list[int]:
-    """How many jobs there are, if the server says so."""
+    """Return the server's own count of all jobs, in a list; empty if it sends none."""
     totals = (fields.count(reply.body.get(name)) for name in _TOTALS)
     return [int(total) for total in totals if total][:1]
 

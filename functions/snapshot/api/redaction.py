@@ -1,4 +1,4 @@
-"""Secrets kept out of somebody else's words, whatever they echo: the key, and a gateway's headers and query."""
+"""Removal of secrets from texts of the API, which may echo the key or a gateway's headers and query."""
 
 import base64
 import html
@@ -9,21 +9,21 @@ from urllib.parse import quote, quote_plus
 
 from snapshot.fields import clean
 
-_MAX_CHARACTERS = 400  # of somebody else's text in a message of ours
-_LOOKED_AT = 1 << 16  # of it; more would cost a multiple of its size in memory
-# Shorter ones, as servers without authentication take them, are words that may stand anywhere.
+_MAX_CHARACTERS = 400  # of the API's text in one of our messages
+_MAX_SEARCHED = 1 << 16  # of a text; searching needs a multiple of its size in memory
+# Shorter keys, as for servers without authentication, may be ordinary words.
 _MIN_LENGTH = 8
-# Printable ASCII written as \u00XX in JSON, but for the quotation mark and the backslash.
+# Printable ASCII written as \u00XX in JSON, except the quotation mark and the backslash.
 _ESCAPED = re.compile(rb"(?<!\\)\\u00(2[0134-9A-Fa-f]|[34][0-9A-Fa-f]|5[0-9ABD-Fabd-f]|6[0-9A-Fa-f]|7[0-9A-Ea-e])")
-# What an API echoes of a key: its beginning, stars, its end.
+# A masked key as APIs echo it (its beginning, stars, its end), or anything that begins like a key.
 _MASKED = re.compile(r"(?<!\S)\S*?\*\*\S*|\bsk-\S+")
 
 
 def without_secrets(content: bytearray, secrets: Sequence[str]) -> bytearray:
-    """A response without the secrets, so that no field brings one into a table or an event."""
+    """Return a response body without the secrets, so that no field brings one into a table or an event."""
     if (encoding := json.detect_encoding(content)) != "utf-8":
         content = bytearray(content.decode(encoding, "replace").encode())
-    # Some servers escape more than they must. (Where none does, the plain search tells it ten times as fast.)
+    # Some servers escape more than they must. (The plain search is ten times as fast, and usually finds nothing.)
     if b"\\u00" in content and _ESCAPED.search(content):
         content = bytearray(_ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), content))
     for secret in _longest_first(secrets):
@@ -35,12 +35,12 @@ def without_secrets(content: bytearray, secrets: Sequence[str]) -> bytearray:
 
 
 def redacted(text: str | bytearray, secrets: Sequence[str], most: int = _MAX_CHARACTERS) -> str:
-    """A text in one short line, without the secrets, however they are written, or what looks like a key.
+    """Return a text as one short line, without the secrets in any encoding and without anything that looks like a key.
 
-    It is cut to its length last: a part of a secret that was cut off before would not be found.
+    The text is shortened last: a secret that was cut before would not be found.
     """
-    start = text[:_LOOKED_AT]
-    # In a string a lone surrogate could not be logged.
+    start = text[:_MAX_SEARCHED]
+    # A lone surrogate in a string could not be logged.
     text = (start.encode("utf-8", "replace") if isinstance(start, str) else start).decode("utf-8", "replace")
     if forms := [form for secret in _longest_first(secrets) for form in _forms(secret)]:
         text = re.sub("|".join(forms), "[redacted]", text, flags=re.IGNORECASE)
@@ -49,18 +49,18 @@ def redacted(text: str | bytearray, secrets: Sequence[str], most: int = _MAX_CHA
 
 
 def _longest_first(secrets: Sequence[str]) -> list[str]:
-    """One secret may be a part of another."""
+    """Return the secrets to search for, the longest first, because one may be a part of another."""
     return sorted((secret for secret in secrets if len(secret) >= _MIN_LENGTH), key=len, reverse=True)
 
 
 def _written(secret: str) -> list[str]:
-    """A secret as it is, in a URL, HTML or base64."""
+    """Return a secret as it is, and as written in a URL, HTML and base64."""
     encoded = base64.b64encode(secret.encode()).decode()
     return [secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret), encoded]
 
 
 def _forms(secret: str) -> list[str]:
-    """Patterns of a secret as it is, in JSON, Python, a URL, HTML or base64, and of its beginning with what follows."""
+    """Return patterns of a secret as it is, in JSON, Python, a URL, HTML, base64, and of what begins like it."""
     written = {
         *_written(secret),
         json.dumps(secret)[1:-1],

@@ -1,4 +1,4 @@
-"""Which attempts are worth repeating, and when."""
+"""Retries: which failed attempts are worth one, and how long to wait."""
 
 import random
 import re
@@ -21,12 +21,12 @@ class FailedAttemptError(Exception):
 
 
 def is_transient(status: int) -> bool:
-    """Whether another attempt may succeed: of 5xx all but 501 (Cloudflare sends 520 to 530, others 507 and 529)."""
+    """Return whether a retry may succeed: for all 5xx but 501 (Cloudflare sends 520 to 530, others 507 and 529)."""
     return status in {408, 409, 425, 429} or (500 <= status < 600 and status != 501)
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Seconds from retry-after-ms, else from Retry-After, as the official SDK reads them; None without a usable one."""
+    """Return the seconds from retry-after-ms, else from Retry-After, as the official SDK does; None without either."""
     milliseconds, seconds = headers.get("retry-after-ms", "").strip(), headers.get("retry-after", "").strip()
     if _NUMBER.fullmatch(milliseconds):
         wait = float(milliseconds) / 1000
@@ -35,17 +35,17 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     else:
         try:
             wait = _seconds_until(seconds)
-        except (ValueError, OverflowError):  # the latter for years and zones beyond all calendars
+        except (ValueError, OverflowError):  # OverflowError: a year or zone out of range
             return None
-    return wait if wait > 0 else None  # an attempt without any wait would not help
+    return wait if wait > 0 else None  # a retry without any wait would not help
 
 
 def wait_seconds(attempt: int, retry_after: float | None) -> float:
-    """How long to wait after the failed attempt of this number, the first being 1."""
+    """Return the seconds to wait after a failed attempt; the first attempt has number 1."""
     if retry_after is not None:
         return min(retry_after, _MAX_RETRY_AFTER_SECONDS)
     longest: float = _FIRST_WAIT_SECONDS * 2 ** (attempt - 1)
-    return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads load, no secret
+    return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads the load, is not a secret
 
 
 def _seconds_until(http_date: str) -> float:
