@@ -1,4 +1,4 @@
-"""What talks to AWS: its clients, made once, and how they wait. It knows no HTTP library but botocore's."""
+"""Access to AWS: cached clients with short time-outs, and errors that name the call. Nothing here uses the API."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-# botocore waits 60 s for each response by default, five times over: that alone could use up an invocation.
+# By default botocore makes five attempts and waits 60 s in each of them: one call could use up the whole invocation.
 _CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 
-_MAX_CAUSE = 1000  # characters of an error's text: instead of AWS a proxy may send a page of HTML
+_MAX_CAUSE = 1000  # characters of an error's text: a proxy may respond with a whole HTML page
 
 
 @contextmanager
 def naming(call: str, error_class: type[SnapshotError] = SnapshotError) -> Iterator[None]:
-    """Raise whatever goes wrong in a call of AWS, or in reading its response, as an error that says which call it was.
+    """Turn any error of an AWS call, or of reading its response, into an error that names the call.
 
-    Any Exception: of an odd response botocore's parsers raise ResponseParserError, which is no BotoCoreError, or bare
-    AttributeErrors and ValueErrors.
+    It catches every Exception: on a malformed response botocore raises ResponseParserError, which is not a
+    BotoCoreError, or a bare AttributeError or ValueError.
     """
     try:
         yield
@@ -42,17 +42,17 @@ def naming(call: str, error_class: type[SnapshotError] = SnapshotError) -> Itera
 
 @cache
 def s3_client() -> "S3Client":
-    """The client of S3."""
+    """Return the S3 client."""
     return boto3.client("s3", config=_CONFIG)
 
 
 @cache
 def secrets_client() -> "SecretsManagerClient":
-    """The client of Secrets Manager."""
+    """Return the Secrets Manager client."""
     return boto3.client("secretsmanager", config=_CONFIG)
 
 
 @cache
 def events_client() -> "EventBridgeClient":
-    """The client of EventBridge."""
+    """Return the EventBridge client."""
     return boto3.client("events", config=_CONFIG)

@@ -1,4 +1,4 @@
-"""Changes as EventBridge events: their form, and their delivery, at least once."""
+"""Changes as EventBridge events: their format, and their delivery, at least once."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from snapshot.errors import SnapshotError
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-    Refusal = tuple[PutEventsRequestEntryTypeDef, str]  # an entry, and why
+    Refusal = tuple[PutEventsRequestEntryTypeDef, str]  # an entry, and the reason
 
 SOURCE = "fine-tuning.snapshots"
 JOB_CHANGED = "Fine-Tuning Job State Change"
@@ -22,18 +22,18 @@ SHUTDOWN_ANNOUNCED = "Fine-Tuned Model Shutdown Announced"
 # Limits of PutEvents: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 _MAX_ENTRIES = 10
 _MAX_BYTES = 256_000
-# So that no event is ever too large: 23 texts of 1,024 characters are at most 141,312 bytes, for a character takes up
-# to 6 (a control as \u0000) and what AWS counts is the Detail's UTF-8 with some hundred bytes of names around it:
+# These two keep every event below the limit: 23 texts of 1,024 characters are at most 141,312 bytes, because a
+# character needs up to 6 (a control as \u0000). AWS counts the Detail in UTF-8 and some hundred bytes of names:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html
 _MODELS_NAMED = 20
 _MAX_TEXT = 1024
-_SUBJECTS_NAMED = 5  # in an error
+_SUBJECTS_NAMED = 5  # in an error message
 _ATTEMPTS = 5
 _FIRST_WAIT_SECONDS = 0.2
 
 
 class EventContext(NamedTuple):
-    """Where events come from: the source and key of the snapshot, the function's ARN, and the bus they go to."""
+    """What all events of a run share: the snapshot's source and key, the function's ARN, and the name of the bus."""
 
     source: str
     key: str
@@ -42,9 +42,9 @@ class EventContext(NamedTuple):
 
 
 def send(context: EventContext, changes: Changes, deadline: Deadline) -> None:
-    """Send every change as an event, and again those that EventBridge refuses.
+    """Send every change as an event, and retry those that EventBridge refuses.
 
-    Raises SnapshotError if it keeps refusing some, when all others are out; or at the `deadline`.
+    Raises SnapshotError at the `deadline`, or if EventBridge refuses some in every attempt; all others are then sent.
     """
     details = [(JOB_CHANGED, _job_detail(context, change)) for change in changes.jobs]
     details += [(SHUTDOWN_ANNOUNCED, _shutdown_detail(context, change)) for change in changes.shutdowns]
@@ -89,13 +89,13 @@ def _shutdown_detail(context: EventContext, change: ShutdownChange) -> dict[str,
     }
 
 
-def _fit_to_send(value: Any) -> Any:
-    """A value of a detail, with its texts cut, and without what would end a rule's quoted message.
+def _safe(value: Any) -> Any:
+    """Return a value of a detail with its texts shortened, and without quotation marks and backslashes.
 
-    EventBridge escapes nothing in a message. The snapshot has the texts as they are.
+    EventBridge escapes nothing in a rule's quoted message. The snapshot keeps the texts unchanged.
     """
     if isinstance(value, list):
-        return [_fit_to_send(item) for item in value]
+        return [_safe(item) for item in value]
     return value[:_MAX_TEXT].replace("\\", "/").replace('"', "'") if isinstance(value, str) else value
 
 
@@ -103,8 +103,8 @@ def _entry(context: EventContext, detail_type: str, detail: dict[str, Any]) -> "
     return {
         "Source": SOURCE,
         "DetailType": detail_type,
-        "Detail": json.dumps({name: _fit_to_send(value) for name, value in detail.items()}, ensure_ascii=False),
-        # By this the rules of one stack tell its events from another's on the same bus.
+        "Detail": json.dumps({name: _safe(value) for name, value in detail.items()}, ensure_ascii=False),
+        # The rules of a stack match this, so that they ignore the events of another stack on the same bus.
         "Resources": [context.function_arn],
         "EventBusName": context.bus,
     }
@@ -114,7 +114,7 @@ def _batches(entries: Sequence["PutEventsRequestEntryTypeDef"]) -> Iterator[list
     batch: list[PutEventsRequestEntryTypeDef] = []
     size = 0
     for entry in entries:
-        bytes_more = len(json.dumps(entry, ensure_ascii=False).encode())  # a little more than what AWS counts
+        bytes_more = len(json.dumps(entry, ensure_ascii=False).encode())  # slightly more than AWS counts
         if batch and (len(batch) == _MAX_ENTRIES or size + bytes_more > _MAX_BYTES):
             yield batch
             batch, size = [], 0
@@ -125,7 +125,7 @@ def _batches(entries: Sequence["PutEventsRequestEntryTypeDef"]) -> Iterator[list
 
 
 def _put(batch: list["PutEventsRequestEntryTypeDef"], bus: str, deadline: Deadline) -> list["Refusal"]:
-    """Send a batch; returns what was refused of it. A call that fails is repeated by botocore."""
+    """Send a batch and return what EventBridge refuses of it. botocore retries a call that fails."""
     if deadline.is_over:
         raise SnapshotError("No time is left to send all changes.")
     with aws.naming(f"EventBridge refuses the changes: PutEvents on the bus {bus}"):
@@ -139,11 +139,11 @@ def _put(batch: list["PutEventsRequestEntryTypeDef"], bus: str, deadline: Deadli
             if "ErrorCode" in result or "EventId" not in result
         ]
         if response.get("FailedEntryCount", 0) > len(refused):
-            raise ValueError(f"{response['FailedEntryCount']} failures, of which the results show {len(refused)}")
+            raise ValueError(f"{response['FailedEntryCount']} failures, but only {len(refused)} in the results")
         return refused
 
 
 def _subject(entry: "PutEventsRequestEntryTypeDef") -> str:
-    """What an entry is about: the job's id, or the model."""
+    """Return the job's id or the model that an entry is about."""
     detail = json.loads(entry["Detail"])
     return str(detail.get("job_id") or detail["model"])

@@ -1,4 +1,4 @@
-"""The secret of a source, read anew in every run: so a mended or rotated one counts at once."""
+"""The secret of a source. Every run reads it again, so a corrected or rotated secret takes effect at once."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -11,17 +11,17 @@ from snapshot.credentials import MUST_HOLD, Credentials
 from snapshot.errors import SecretError, SnapshotError
 from snapshot.settings import Settings
 
-# At DEBUG botocore logs every response whole, the secret's among them.
+# At DEBUG botocore logs every response in full, including the secret.
 logging.getLogger("botocore").setLevel(logging.INFO)
 
 
 @contextmanager
 def reading(settings: Settings, source: str) -> Iterator[Callable[[], Credentials]]:
-    """Read the secret of `source` while the block reads something else; what it gets waits for the credentials.
+    """Read the secret of `source` while the block reads something else; yields a function that waits for it.
 
-    Raises SecretError, also where the block ends with an error of its own: the secret is what a user can mend.
+    Raises SecretError, even if the block raises an error of its own: the secret is what a user can correct.
     """
-    aws.secrets_client(), aws.s3_client()  # making clients is not thread-safe: here, before a second thread needs one
+    aws.secrets_client(), aws.s3_client()  # created here because that is not thread-safe, and two threads need them
     pool = ThreadPoolExecutor(1)
     future: Future[Credentials] = pool.submit(read, settings, source)
 
@@ -38,22 +38,22 @@ def reading(settings: Settings, source: str) -> Iterator[Callable[[], Credential
 
 
 def read(settings: Settings, source: str) -> Credentials:
-    """The credentials in the secret of `source`; raises SecretError naming the secret, never its value."""
+    """Return the credentials in the secret of `source`; raises SecretError naming the secret, never its value."""
     name = settings.secret_prefix + source
     with aws.naming(f"The secret {name} cannot be read: GetSecretValue", SecretError):
         value: Mapping[str, Any]
         try:
             value = aws.secrets_client().get_secret_value(SecretId=name)
-        except aws.secrets_client().exceptions.ResourceNotFoundException:  # AWS's response without a value, too
+        except aws.secrets_client().exceptions.ResourceNotFoundException:  # also raised for a secret without a value
             value = {"ARN": ""}
         if "SecretBinary" in value:
             raise SecretError(f"The secret {name} is binary. {MUST_HOLD}")
-        if "SecretString" not in value and "ARN" in value:  # without either it was not Secrets Manager that responded
+        if "SecretString" not in value and "ARN" in value:  # a response without both is not from Secrets Manager
             raise SecretError(
                 f"The secret {name} does not exist or has no value (GetSecretValue returned none). "
                 f"Is the source's name right? {MUST_HOLD}"
             )
         text = value["SecretString"]
         if not isinstance(text, str):
-            raise TypeError("SecretString is no string")
+            raise TypeError("SecretString is not a string")
     return credentials.parse(name, text, settings.base_url)

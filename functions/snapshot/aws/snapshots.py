@@ -1,4 +1,4 @@
-"""The snapshots in S3; the only module that knows their keys."""
+"""The snapshots in S3. Only this module knows their keys."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,15 @@ from snapshot.settings import Run
 from snapshot.table import Line
 from snapshot.telemetry import logger
 
-_CONDITION_REFUSED = (404, 409, 412)  # of a conditional PutObject: gone, at the same time, changed
+_CONDITION_REFUSED = (404, 409, 412)  # a conditional PutObject found the object removed, being written, or changed
 _CHUNK = 1 << 20  # bytes
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Latest(NamedTuple):
-    """The previous snapshot: ETag, its run's time (long ago if it does not say), fingerprint of the account, and lines.
+    """The previous snapshot: its ETag, time of its run (_NEVER if it has none), fingerprint of the account, and lines.
 
-    `can_be_compared`: there is a table. `can_be_carried`: it has these columns, so that lines can be taken as they are.
+    `can_be_compared`: its table could be read. `can_be_carried`: it has this version's columns, so lines can be reused.
     """
 
     etag: str
@@ -36,7 +36,7 @@ NO_SNAPSHOT = Latest(etag="", time=_NEVER)
 
 
 class Snapshot(NamedTuple):
-    """What a run writes, twice: its table, seen with the key and account of `fingerprint`."""
+    """The table that a run writes, as dated snapshot and as `latest`; `fingerprint` identifies key and account."""
 
     run: Run
     lines: list[Line]
@@ -44,14 +44,14 @@ class Snapshot(NamedTuple):
 
 
 def read_latest(bucket: str, source: str) -> Latest:
-    """The newest snapshot of a source; NO_SNAPSHOT if there is none yet, no lines if they cannot be read."""
+    """Return the newest snapshot of a source; NO_SNAPSHOT if there is none yet, no lines if the table is unreadable."""
     key = _latest_key(source)
     with aws.naming(f"GetObject of s3://{bucket}/{key}"):
         try:
             response = aws.s3_client().get_object(Bucket=bucket, Key=key)
         except aws.s3_client().exceptions.NoSuchKey:
             return NO_SNAPSHOT
-        # Line by line, so that a long table is not held twice. (The stub of the body lacks readinto.)
+        # Read line by line, so that a long table is not in memory twice. (The body's type stub lacks readinto.)
         with io.BufferedReader(response["Body"], _CHUNK) as file:  # type: ignore[type-var]
             metadata = response["Metadata"]
             latest = Latest(_etag(response), _snapshot_time(metadata), metadata.get("view", ""))
@@ -59,20 +59,21 @@ def read_latest(bucket: str, source: str) -> Latest:
                 lines, has_these_columns = table.from_file(file)
             except ValueError as error:
                 logger.warning(
-                    "The previous snapshot cannot be read; starting afresh", extra={"key": key, "cause": str(error)}
+                    "The previous snapshot cannot be read; this run counts as the first",
+                    extra={"key": key, "cause": str(error)},
                 )
                 return latest
     return latest._replace(lines=lines, can_be_compared=True, can_be_carried=has_these_columns)
 
 
 def is_unchanged(bucket: str, source: str, previous: Latest) -> bool:
-    """Whether the newest snapshot is still the one that was read."""
-    # Compared with its time: of the same bytes the ETag is the same.
+    """Return whether the newest snapshot is still the one that was read."""
+    # Compare the time, too: equal bytes have an equal ETag.
     return _head(bucket, _latest_key(source)) == (previous.etag, previous.time)
 
 
 def write_dated(bucket: str, snapshot: Snapshot) -> str:
-    """Write the snapshot under its run's time; returns the key."""
+    """Write the snapshot under the time of its run, and return the key."""
     run = snapshot.run
     key = f"snapshots/source={run.source}/dt={run.time:%Y-%m-%d}/{run.time:%Y%m%dT%H%M%SZ}.tsv"
     with aws.naming(f"PutObject of s3://{bucket}/{key}"):
@@ -81,7 +82,7 @@ def write_dated(bucket: str, snapshot: Snapshot) -> str:
 
 
 def write_latest(bucket: str, snapshot: Snapshot, previous: Latest) -> bool:
-    """Replace the newest snapshot, which was `previous`; False if another run has done so."""
+    """Replace the newest snapshot, which was `previous`; return False if another run has replaced it."""
     key = _latest_key(snapshot.run.source)
     condition = {"IfMatch": previous.etag} if previous.etag else {"IfNoneMatch": "*"}
     with aws.naming(f"PutObject of s3://{bucket}/{key}"):
@@ -90,7 +91,7 @@ def write_latest(bucket: str, snapshot: Snapshot, previous: Latest) -> bool:
         except ClientError as error:
             if _http_status(error) not in _CONDITION_REFUSED:
                 raise
-            # Of our own time: it is what we wrote ourselves, and the response was lost on the way.
+            # An object with our own time is the one that we wrote: only the response to an earlier attempt was lost.
             return _head(bucket, key)[1] == snapshot.run.time
     return True
 
@@ -100,7 +101,7 @@ def _latest_key(source: str) -> str:
 
 
 def _put(bucket: str, key: str, snapshot: Snapshot, **condition: str) -> None:
-    with TemporaryFile() as body:  # not in memory, where a long table would be held twice
+    with TemporaryFile() as body:  # not in memory, where a long table would need the space twice
         body.writelines(table.to_file(snapshot.lines))
         body.seek(0)
         response = aws.s3_client().put_object(
@@ -116,11 +117,11 @@ def _put(bucket: str, key: str, snapshot: Snapshot, **condition: str) -> None:
             },
             **condition,  # type: ignore[arg-type]  # IfMatch and IfNoneMatch are strings
         )
-    _etag(response)  # without one it was not S3 that said 200
+    _etag(response)  # a 200 without an ETag is not from S3
 
 
 def _head(bucket: str, key: str) -> tuple[str, datetime]:
-    """ETag and snapshot's time of an object; those of NO_SNAPSHOT if there is none."""
+    """Return the ETag and the snapshot's time of an object; those of NO_SNAPSHOT if there is none."""
     with aws.naming(f"HeadObject of s3://{bucket}/{key}"):
         try:
             response = aws.s3_client().head_object(Bucket=bucket, Key=key)
