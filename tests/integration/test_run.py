@@ -369,6 +369,6 @@ def test_the_api_is_not_asked_before_the_secret_is_read(deployment: Deployment, 
 @pytest.mark.usefixtures("deployment")
 def test_a_call_of_aws_takes_half_a_minute_at_the_most() -> None:
     for client in (s3_client, events_client, secrets_client):
-        config = client().meta.config
+        config: Any = client().meta.config  # the stub lacks its settings
         assert (config.connect_timeout, config.read_timeout) == (5, 10)
         assert config.retries == {"mode": "standard", "total_max_attempts": 3}
