@@ -1,4 +1,4 @@
-"""The figures as Markdown and as a chart: results.md and cost.svg beside this file, and a block of the README."""
+"""The figures as Markdown and as a chart: results.md and cost.svg beside this file, and a block of tests/README.md."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from tests.sandbox.aws import ROOT
 
 Figures = dict[str, float]
 RESULTS = Path(__file__).parent / "results.md"
-# In results.md and in the README, which therefore has no figure of its own.
+# In results.md and in tests/README.md, which therefore has no figure of its own.
 BLOCK = re.compile(r"<!-- make bench writes this -->\n.*?<!-- until here -->\n", re.DOTALL)
 VARIANTS = {
     "first": "first listing, with table and uploads",
@@ -38,11 +38,11 @@ class Row(NamedTuple):
 
 
 def write(rows: Sequence[Row], cold: Figures, how: str) -> None:
-    """Replace results.md, the README's block and the chart; `how` says when and how all was measured."""
+    """Replace results.md, the block of tests/README.md and the chart; `how` says when and how all was measured."""
     block = _summary(rows, cold, how)
     lines = ["# Benchmark", "", block, "## All rows", "", *row_table(rows), "", "## Cold runs", "", *cold_table(cold)]
     RESULTS.write_text("\n".join(lines) + "\n")
-    readme = ROOT / "README.md"
+    readme = ROOT / "tests" / "README.md"
     readme.write_text(BLOCK.sub(lambda _: block, readme.read_text()))
     _draw(rows)
 

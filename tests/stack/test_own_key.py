@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest
 
-from tests.documents import README, examples, run, section
+from tests.documents import OPERATIONS, examples, run, section
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import REGION, EmbeddedAws
 from tests.sandbox.stack import Stack
 
 ACCOUNT = "000000000000"
+SECTION = section("Your own KMS key", OPERATIONS)
 
 
 @pytest.fixture(scope="module")
 def key(aws: EmbeddedAws) -> str:
-    """The ARN of a key that has the README's policy."""
-    policy = re.search(r"```json\n(\{[^`]*logs\.REGION\.[^`]*\})\n```", README)
-    assert policy
-    text = policy[1].replace("REGION", REGION).replace("ACCOUNT", ACCOUNT)
+    """The ARN of a key that has the documented policy."""
+    (policy,) = examples(SECTION, "json")
+    text = policy.replace("REGION", REGION).replace("ACCOUNT", ACCOUNT)
     arn = aws.client("kms").create_key(Policy=text)["KeyMetadata"]["Arn"]
     assert isinstance(arn, str)
     return arn
@@ -65,7 +65,7 @@ def function_policy(stack: Stack) -> Any:
 
 def test_runs_and_messages_go_on(encrypted: Stack, key: str, own_api: SimulatedApi) -> None:
     encrypted.put_secret("default", own_api.secret)
-    (command,) = re.findall(r"`(aws secretsmanager update-secret .+?)`", README)
+    (command,) = re.findall(r"`(aws secretsmanager update-secret .+?)`", SECTION)
     run(encrypted.aws, *command.replace("fine-tuning/", "encrypted/").replace("KEY", key).split())
     inbox = queues.of_topic(encrypted.aws, encrypted.outputs["Topic"])
     assert encrypted.invoke()["job_count"] == 250
@@ -82,7 +82,7 @@ def test_another_key_later(encrypted: Stack, own_api: SimulatedApi) -> None:
     before = s3.head_object(Bucket=bucket, Key="latest/default.tsv")
     other = encrypted.aws.client("kms").create_key()["KeyMetadata"]["Arn"]
     encrypted.update(KmsKeyArn=other)
-    (command,) = (text for text in examples(section("Deploy"), "bash") if "--ssekms-key-id" in text)
+    (command,) = examples(SECTION, "bash")
     run(encrypted.aws, "bash", "-c", command.replace("KEY", other), BUCKET=bucket)
     after = s3.head_object(Bucket=bucket, Key="latest/default.tsv")
     assert after["SSEKMSKeyId"] == other != before["SSEKMSKeyId"]

@@ -1,4 +1,4 @@
-"""The README's examples of reading the snapshots, run as they stand there."""
+"""The documents' examples of reading the snapshots, run as they stand there."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from tests.documents import examples, run, section
+from tests.documents import EVENTS, OPERATIONS, examples, run, section
 from tests.sandbox import queues
 from tests.stack.day import Day
 
@@ -75,7 +75,8 @@ def test_in_duckdb(day: Day, tmp_path: Path) -> None:
         (tmp_path / key).write_bytes(body)
     first = tmp_path / min(one.key for one in day.runs)  # as the version before wrote it: DuckDB takes its columns
     first.write_bytes(b"".join(b"\t".join(line.split(b"\t")[:12]) + b"\n" for line in first.read_bytes().splitlines()))
-    of_statuses, of_days = (example.replace("s3://BUCKET", str(tmp_path)) for example in examples(SECTION, "sql"))
+    queries = examples(section("In DuckDB", OPERATIONS), "sql")
+    of_statuses, of_days = (query.replace("s3://BUCKET", str(tmp_path)) for query in queries)
     by_status, running = duckdb.execute(of_statuses).fetchall(), duckdb.execute(of_days).fetchall()
     assert duckdb.execute(of_days.replace("status = 'running'", "finished_at != ''")).fetchall()
     assert dict(by_status) == Counter(job["status"] for newest in day.latest().values() for job in newest.jobs)
@@ -92,7 +93,7 @@ def test_in_duckdb(day: Day, tmp_path: Path) -> None:
 
 
 def test_when_a_new_one_lands(day: Day) -> None:
-    (pattern,) = examples(SECTION, "json")
+    (pattern,) = examples(section("An event for each new file", EVENTS), "json")
     pattern = pattern.replace("BUCKET", day.stack.outputs["SnapshotBucket"])
     latest, dated = (
         queues.of_bus(day.stack.aws, pattern=pattern.replace("latest/", prefix)) for prefix in ("latest/", "snapshots/")

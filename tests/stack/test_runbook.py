@@ -1,18 +1,20 @@
-"""The README's commands for operation, run as they stand there."""
+"""The documented commands for operation, run as they stand there."""
 
 import re
 from typing import Any
 
 import pytest
 
-from tests.documents import README, examples, run, section
+from tests.documents import OPERATIONS, documents, examples, run, section
 from tests.samples import payload
 from tests.sandbox import queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.stack import Stack
 
-BUCKET, COPY, CLEAR_AWAY, VERSIONS, RESTORE, MOVE, DELETE, DELETE_ALL = examples(section("Operation"), "bash")
+BUCKET, *_ = examples(section("Reading the snapshots"), "bash")
+_TEXT = OPERATIONS.read_text()
+COPY, CLEAR_AWAY, VERSIONS, RESTORE, MOVE, DELETE, DELETE_ALL, _OWN_KEY = examples(_TEXT, "bash")
 LATEST = "latest/default.tsv"
 
 
@@ -25,7 +27,7 @@ def operated(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
 
 
 def shell(stack: Stack, *commands: str) -> str:
-    """What the commands print, for this stack instead of the one that the README names."""
+    """What the commands print, for this stack instead of the one that the documents name."""
     script = "\n".join(commands).replace("fine-tuning-snapshots", stack.name)
     script = script.replace("fine-tuning/", stack.parameters["SecretPrefix"])
     return run(stack.aws, "bash", "-euo", "pipefail", "-c", script)
@@ -61,7 +63,7 @@ def test_a_renamed_source_goes_on_from_its_history(operated: Stack, own_api: Sim
     assert secrets(operated) == {"runbook/new"}
     assert LATEST not in operated.objects()
     assert key in operated.objects()
-    (restore,) = re.findall(r"`(aws secretsmanager restore-secret .+?)`", section("Operation"), re.DOTALL)
+    (restore,) = re.findall(r"`(aws secretsmanager restore-secret .+?)`", _TEXT, re.DOTALL)
     shell(operated, restore)
     assert secrets(operated) == {"runbook/default", "runbook/new"}
     shell(operated, CLEAR_AWAY.splitlines()[0])
@@ -92,7 +94,8 @@ def test_a_table_over_8_mb_keeps_its_metadata_when_it_is_copied(operated: Stack)
     s3.put_object(Bucket=bucket, Key=LATEST, Body=bytes(9 << 20), Metadata=metadata)
     shell(operated, BUCKET, COPY.replace("latest/new.tsv", "latest/large.tsv"))
     assert s3.head_object(Bucket=bucket, Key="latest/large.tsv")["Metadata"] == metadata
-    assert re.findall(r"aws s3 (?:cp|mv) \S*s3:\S+ \S*s3:", README) == []
+    text = "".join(document.read_text() for document in documents())
+    assert re.findall(r"aws s3 (?:cp|mv) \S*s3:\S+ \S*s3:", text) == []
     for key in (LATEST, "latest/large.tsv"):
         s3.delete_object(Bucket=bucket, Key=key)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import examples, section
 from tests.samples import payload
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT
@@ -54,8 +55,15 @@ def test_run_shows_what_the_snapshot_brought() -> None:
     assert re.search(r": running → failed\n", done.stdout)
     assert re.search(r"\n  Fine-tuning job ftjob-\w+ of the source default: failed \|", done.stdout)
     assert "\nAlarms JobCountChanged default, JobsFailed default, ModelShutdownNear default\n" in done.stdout
+    (sample,) = examples(section("Try it"), "console")
+    assert {shape(line) for line in sample.splitlines()[1:]} <= {"…", *map(shape, done.stdout.splitlines())}
     wide = [line for line in done.stdout.splitlines() if len(line) > 80]
     assert all("s3://" in line for line in wide)  # what is to be copied is not broken
+
+
+def shape(line: str) -> str:
+    """A line without what differs from run to run."""
+    return re.sub(r"\d+", "0", line).rstrip()
 
 
 @pytest.mark.usefixtures("kept")

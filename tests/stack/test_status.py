@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.documents import examples, section
 from tests.sandbox.api import SimulatedApi
-from tests.sandbox.aws import ROOT, EmbeddedAws
+from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.stack import Stack
 from tests.stack.operator import Operator, Printed
 
@@ -69,8 +70,7 @@ def test_the_screen_is_plain_ascii(operator: Operator) -> None:
 
 
 def test_the_screen_in_the_readme_is_one_of_these(operator: Operator) -> None:
-    section = (ROOT / "README.md").read_text().split("### Is all well?")[1].split("\n### ")[0]
-    (sample,) = re.findall(r"```console\n\$ make status\n(.*?)```", section, re.DOTALL)
+    (sample,) = (text.removeprefix("$ make status\n") for text in examples(section("Operating"), "console"))
 
     def shape(text: str) -> list[str]:
         """Of each paragraph the labels, or the first word."""

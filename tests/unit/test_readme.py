@@ -1,33 +1,28 @@
-"""The README's tables are those of the code and the template."""
+"""The documents' tables are those of the code and the template, and their links lead somewhere."""
 
+import dataclasses
 import json
 import re
+from pathlib import Path
 
-from snapshot import __version__
+import pytest
+from operations import deploy
+from snapshot import __version__, credentials
 from snapshot.aws import events
 from snapshot.changes import Changes, JobChange, ShutdownChange
+from snapshot.credentials import MUST_HOLD, Credentials
 from snapshot.job import Job
+from snapshot.settings import Run
+from snapshot.statuses import KNOWN_STATUSES
+from snapshot.summary import SkippedSummary, Summary
 
 from tests.benchmark import report
-from tests.documents import README, TEMPLATE, section
+from tests.documents import EVENTS, FUNCTION, OPERATIONS, SERVERS, TEMPLATE, TESTS, documents, examples, section, table
 from tests.integration import test_aws_faults, test_concurrency, test_delivery, test_faults, test_secrecy
 from tests.sandbox.aws import ROOT
 from tests.stack import test_permissions
 
-DEVELOPERS = (ROOT / "functions/snapshot/README.md").read_text()
-
-
-def table(*header: str, text: str = README) -> list[list[str]]:
-    """The cells of the table with this header."""
-    lines = iter(text.splitlines())
-    assert f"| {' | '.join(header)} |" in lines
-    next(lines)
-    rows = []
-    for line in lines:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip() for cell in line.strip("|").split(" | ")])
-    return rows
+of_each_document = pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def test_parameters() -> None:
@@ -58,6 +53,8 @@ def test_metrics() -> None:
     code = (ROOT / "functions/snapshot/telemetry.py").read_text()
     emitted = {*re.findall(r'"(\w+)", MetricUnit\.(\w+)', code)} | {(name, "Count") for name in Changes().counts()}
     assert {(name.strip("`"), unit) for name, unit, _ in table("metric", "unit", "what")} == emitted
+    shown = re.findall(r'\\"(\w+)\\"', json.dumps(TEMPLATE["Resources"]["Dashboard"]))
+    assert {name for name, _ in emitted} <= {*shown}
 
 
 def test_alarms() -> None:
@@ -73,9 +70,10 @@ def test_alarms() -> None:
         assert set(re.findall(r"`(\w+)`", when)) == parameters
 
 
-def test_events() -> None:
+def test_sent_events() -> None:
     rows = {
-        kind.strip("`"): re.findall(r"`(\w+)`", detail) for kind, _, detail in table("detail type", "when", "detail")
+        kind.strip("`"): re.findall(r"`(\w+)`", detail)
+        for kind, _, detail in table("detail type", "when", "detail", document=EVENTS)
     }
     samples = [json.loads(path.read_text()) for path in (ROOT / "events/emitted").glob("*.json")]
     assert {sample["detail-type"]: list(sample["detail"]) for sample in samples} == rows
@@ -89,12 +87,44 @@ def test_events() -> None:
     assert {sample["source"] for sample in samples} == {events.SOURCE}
 
 
+def test_received_events() -> None:
+    assert [name.strip("`") for name, _ in table("event field", "what", document=EVENTS)] == list(Run.__annotations__)
+    files = {f"`{path.name}{'/' * path.is_dir()}`" for path in EVENTS.parent.iterdir() if path != EVENTS}
+    assert {name for name, _ in table("file", "what it is", document=EVENTS)} == files
+
+
+def test_summaries() -> None:
+    for kind, header in ((Summary, "summary"), (SkippedSummary, "skipped summary")):
+        fields = [name.strip("`") for name, _ in table(header, "what", document=EVENTS)]
+        assert fields == list(kind.__annotations__), header
+
+
+def test_fields_of_a_secret() -> None:
+    fields = [name.strip("`") for name, _ in table("field", "what", document=SERVERS)]
+    assert sorted(fields) == sorted(field.name for field in dataclasses.fields(Credentials))
+    samples = examples(SERVERS.read_text(), "json")
+    shown = {name for sample in samples for name in json.loads(sample)}
+    assert shown | {"paging"} == {*fields}
+    assert {*re.findall(r'"(\w+)"', MUST_HOLD)} == {*fields}
+
+
+def test_samples_of_secrets_are_accepted() -> None:
+    samples = examples(SERVERS.read_text(), "json")
+    header = ("server", "`base_url`", "also in the secret", "known limitations", "tested with")
+    for _, base_url, more, *_ in table(*header, document=SERVERS):
+        address = base_url.strip("`") if base_url.startswith("`") else "https://example.com/v1"
+        fields = ['"api_key": "…"', f'"base_url": "{address}"', *re.findall('`(".+?)`', more)]
+        samples.append(f"{{{', '.join(fields)}}}")
+    for sample in samples:
+        assert credentials.parse("test", sample.replace("…", "x"), "")
+
+
 def test_queries() -> None:
     queries = TEMPLATE["Mappings"]["SavedQueries"].values()
     assert [[query["Name"], query["Description"]] for query in queries] == table("query", "question")
 
 
-def test_results_of_queries_go_after_a_week() -> None:
+def test_query_results_expire_after_a_week() -> None:
     resources = TEMPLATE["Resources"]
     folder = resources["Workgroup"]["Properties"]["WorkGroupConfiguration"]["ResultConfiguration"]["OutputLocation"]
     rules = resources["SnapshotBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
@@ -111,43 +141,101 @@ def test_costs_add_up() -> None:
             cost = eval(formula, {"runs": runs, "hours": hours})
             assert amount == f"{cost:.2f}", what
         assert totals[column].strip("*") == f"{sum(map(float, amounts)):.2f}"
+    alarms = len(table("alarm", "goes into ALARM when", "what to do")) - 1  # one is the stack's
+    assert rows[1][1] == f"{alarms} × 0.10"
     metrics, statuses = len(table("metric", "unit", "what")), 4  # the terminal ones, and one that is active
     assert rows[0][1].startswith(f"{metrics + statuses} ({metrics} and {statuses} statuses) × ")
 
 
-def test_the_benchmark_is_the_last_one() -> None:
-    assert report.BLOCK.findall(README) == report.BLOCK.findall(report.RESULTS.read_text()) != []
+def test_limits() -> None:
+    resources = TEMPLATE["Resources"]
+    loops = [resources[name] for name in resources if name.startswith("Fn::ForEach")]
+    of_a_source = sum(len(body) for _, over, body in loops if over == "Sources")
+    others = len(resources) - len(loops) + sum(len(over) for _, over, _ in loops if isinstance(over, list))
+    others += 1  # SAM makes a resource of EventInvokeConfig
+    where = {limit: text for limit, text, _ in table("limit", "where", "what to do", document=OPERATIONS)}
+    assert where["500 resources in a stack"] == f"{(500 - others) // of_a_source} sources"
+    statuses = len(KNOWN_STATUSES)
+    graph = f"{500 // statuses} sources, if each has jobs in all {statuses} statuses"
+    assert where["500 lines in a graph of CloudWatch"] == graph
+    assert where["Length of a stack's name"] == f"{deploy._LONGEST_NAME} characters"
 
 
-def test_make_targets_exist() -> None:
-    targets = set(re.findall(r"^\.PHONY: (\w+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"(?:`|\$ (?:\w+=\S+ )*)make ([a-z]+)", README)) <= targets
+def test_benchmark_is_the_one_of_the_results() -> None:
+    assert report.BLOCK.findall(TESTS.read_text()) == report.BLOCK.findall(report.RESULTS.read_text()) != []
 
 
-def test_the_way_of_the_data_names_every_module() -> None:
-    files = " ".join(files for _, files in table("step", "file", text=DEVELOPERS))
-    package = ROOT / "functions/snapshot"
+def test_data_flow_names_every_module() -> None:
+    files = " ".join(files for _, files in table("step", "file", document=FUNCTION))
+    package = FUNCTION.parent
     modules = {str(path.relative_to(package)) for path in package.rglob("*.py") if path.stat().st_size > 100}
     assert set(re.findall(r"`([\w/]+\.py)`", files)) == modules - {"__init__.py"}
 
 
-def test_what_holds_an_addition_exists() -> None:
-    paths = [
-        path
-        for *_, held in table("what", "where", "checked by", text=DEVELOPERS)
-        for path in re.findall(r"`(tests/\S+)`", held)
-    ]
-    assert paths
-    assert all((ROOT / path).exists() for path in paths)
+def test_folders_of_the_tests() -> None:
+    folders = {f"`{path.name}/`" for path in TESTS.parent.iterdir() if (path / "__init__.py").exists()}
+    described = {name for name, _ in table("folder", "what it tests", document=TESTS)}
+    assert described == folders | {"`scanners/`"}
 
 
-def test_the_newest_change_is_this_version() -> None:
+@of_each_document
+def test_link_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(document)):
+        if not target.startswith("https://"):
+            name, _, anchor = target.partition("#")
+            path = (document.parent / name).resolve() if name else document
+            assert path.exists(), target
+            assert not anchor or anchor in anchors(path), target
+
+
+@of_each_document
+def test_path_in_the_text_exists(document: Path) -> None:
+    for name in re.findall(r"`((?:functions|tests|events|\.github)/[\w./-]+)`", prose(document)):
+        assert (ROOT / name).exists(), name
+
+
+@of_each_document
+def test_make_target_exists(document: Path) -> None:
+    targets = set(re.findall(r"^\.PHONY: (\w+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|\$ )(?:\w+=\S+ )*make\s([a-z]+)", document.read_text())) <= targets
+
+
+def prose(document: Path) -> str:
+    """The text of a document without its code blocks."""
+    return re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", prose(document), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_example_is_one_that_a_test_runs() -> None:
+    languages = ("bash", "console", "json", "python", "sql")
+    found = {
+        str(document.relative_to(ROOT)): {
+            language: count for language in languages if (count := len(examples(document.read_text(), language)))
+        }
+        for document in documents()
+    }
+    # A new one needs a test, most in tests/stack.
+    assert {name: counts for name, counts in found.items() if counts} == {
+        "README.md": {"bash": 3, "console": 3, "python": 1},
+        "events/README.md": {"json": 2},
+        "functions/operations/README.md": {"bash": 8, "json": 1, "sql": 2},
+        "functions/snapshot/api/README.md": {"json": 2},
+    }
+
+
+def test_changelog_begins_with_this_version() -> None:
     newest = section("Changelog").strip().splitlines()[0]
     assert re.fullmatch(rf"- \*\*{re.escape(__version__)}\*\* \(\d{{4}}-\d\d-\d\d\): \w.*", newest)
 
 
-def test_the_faults_tried_are_those_of_the_tests() -> None:
-    times = [int(count.replace(",", "")) for _, count, _ in table("tried", "times", "lost, leaked or half-written")]
+def test_what_was_tried_has_the_figures_of_the_tests() -> None:
+    header = ("tried", "times", "lost, leaked or half-written")
+    times = [int(count.replace(",", "")) for _, count, _ in table(*header, document=TESTS)]
     assert times[:6] == [
         len(test_faults.PASSING) + len(test_faults.REFUSED),
         len(test_aws_faults.CALLS) * len(test_aws_faults.PASSING + test_aws_faults.LASTING),
