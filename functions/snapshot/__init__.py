@@ -1,3 +1,3 @@
 """Scheduled snapshots of the fine-tuning jobs behind an API key."""
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
