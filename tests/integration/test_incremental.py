@@ -1,5 +1,7 @@
 """A listing that carries over what it does not read gives the table of one that reads everything."""
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -236,6 +238,54 @@ def test_an_unfinished_job_that_is_gone_is_missed_twice(api: SimulatedApi, clien
     api.requests.clear()
     assert len(list_jobs(client, before, full=False).lines) == 399
     assert pages_read(api) == 8
+
+
+# --- A listing that may not end yet: the rules of the state machine above, one by one ---
+
+
+def after(api: SimulatedApi, client: Client, jobs: list[dict[str, Any]], now: list[dict[str, Any]], cap: int) -> None:
+    """List some jobs, and then what has become of them."""
+    api.largest_page, api.jobs = cap, jobs
+    before = list_jobs(client, [], full=True).lines
+    api.jobs = now
+    assert len(listed(client, before).lines) == len(now)
+
+
+def test_a_new_job_of_the_newest_second_may_stand_below_the_first_page(api: SimulatedApi, client: Client) -> None:
+    jobs = [payload(number, created_at=1_760_000_099) for number in range(140, 100, -1)]
+    jobs += [payload(number) for number in range(60, 0, -1)]
+    after(api, client, jobs, [*jobs[:30], payload(200, created_at=1_760_000_099), *jobs[30:]], cap=25)
+
+
+def test_a_job_that_was_read_may_have_stood_below(api: SimulatedApi, client: Client) -> None:
+    jobs = [payload(99), *(payload(number, created_at=1_760_000_000) for number in range(79, 0, -1))]
+    after(api, client, jobs, [*jobs[:2], jobs[70], *jobs[2:70], *jobs[71:]], cap=30)
+
+
+def test_more_jobs_may_come_below_the_end_of_the_table(api: SimulatedApi, client: Client) -> None:
+    jobs = [payload(number) for number in range(65, 0, -1)]
+    after(api, client, jobs[:25], jobs, cap=25)
+
+
+def test_a_job_of_the_first_page_may_have_moved_below(api: SimulatedApi, client: Client) -> None:
+    jobs = [payload(99), *(payload(number, created_at=1_760_000_000) for number in range(79, 0, -1))]
+    after(api, client, jobs, [*jobs[:2], *jobs[3:70], jobs[2], *jobs[70:]], cap=30)
+
+
+@pytest.mark.parametrize("place", [19, 20, 21])
+def test_the_order_counts_from_page_to_page(place: int, api: SimulatedApi, client: Client) -> None:
+    jobs = [payload(number) for number in range(85, 0, -1)]
+    new = [payload(number) for number in range(90, 85, -1)]
+    swapped = [*new, *jobs]
+    swapped[place - 1 : place + 1] = [swapped[place], swapped[place - 1]]
+    after(api, client, jobs, swapped, cap=20)
+
+
+def test_twenty_jobs_are_counted_across_short_pages(api: SimulatedApi, client: Client) -> None:
+    jobs = [payload(number) for number in range(85, 0, -1)]
+    jobs[15] = jobs[15] | {"status": "running"}
+    ended = jobs[15] | {"status": "failed", "finished_at": 1_760_009_999}
+    after(api, client, jobs, [*jobs[:15], ended, *jobs[16:]], cap=6)
 
 
 def test_a_broken_order_leads_to_a_full_listing(api: SimulatedApi, client: Client, history: list[Line]) -> None:
