@@ -64,9 +64,14 @@ def test_all_columns() -> None:
     )
 
 
-def test_absent_fields_are_empty() -> None:
-    parsed = parse({"id": "a", "created_at": 1, "status": "queued"})
+@pytest.mark.parametrize("absent", [{}, dict.fromkeys(Job._fields), {"new": {"deep": [1]}}])
+def test_absent_fields_are_empty_and_unknown_ones_are_skipped(absent: dict[str, Any]) -> None:
+    parsed = parse(absent | {"id": "a", "created_at": 1, "status": "queued"})
     assert parsed == (job(created_at="1970-01-01T00:00:01.000Z", status="queued", id="a"), [])
+
+
+def test_a_lone_surrogate_becomes_a_question_mark() -> None:
+    assert b"\tfile-?\t" in table.to_line(parse(payload(training_file="file-\ud800")).job)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +82,7 @@ def test_absent_fields_are_empty() -> None:
         ({"updated_at": 0, "finished_at": 9}, "updated_at", "1970-01-01T00:00:09.000Z"),
         ({"updated_at": None, "finished_at": None}, "updated_at", ""),
         ({"modified_at": 7, "finished_at": None}, "updated_at", "1970-01-01T00:00:07.000Z"),
+        ({"updated_at": "", "finished_at": "0001-01-01T00:00:00Z"}, "finished_at", ""),
         ({"training_files": ["file-a", "file-b"]}, "training_file", "file-a,file-b"),
         ({"training_file": None, "training_files": ["file-a"]}, "training_file", "file-a"),
         ({"validation_files": ["file-c"]}, "validation_file", "file-c"),
