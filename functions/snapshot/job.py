@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from snapshot import fields
 from snapshot.errors import FieldError
 
+Reader = Callable[[Any], str | None]  # as in `fields`
+
 
 class Job(NamedTuple):
     """The columns of the table, in their order. All are strings; absent is the empty one."""
@@ -52,7 +54,7 @@ def parse(payload: Any) -> Parsed:
         raise FieldError(".created_at", f"must be Unix time in seconds, not {fields.shown(payload.get('created_at'))}")
     odd_fields: list[str] = []
 
-    def column(read: Callable[[Any], str | None], *names: str) -> str:
+    def column(read: Reader, *names: str) -> str:
         """The first of some fields that is there."""
         for name in names:
             if (value := payload.get(name)) is not None:
