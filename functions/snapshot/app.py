@@ -1,7 +1,7 @@
 """The run: secret, listing, dated snapshot, events, metrics, latest, in this order.
 
-`latest` comes last because it makes the next run forget the previous state: what a run that dies has not reported yet,
-the next one reports. A partial listing is never written, counted or compared.
+`latest` is written last, because the next run compares with it: what a failed run has not reported, the next one
+reports. A partial listing is never written, counted or compared.
 """
 
 from datetime import UTC, datetime
@@ -23,9 +23,9 @@ from snapshot.settings import MAX_AHEAD, Run, Settings
 from snapshot.summary import SkippedSummary, Summary
 from snapshot.telemetry import logger
 
-_MAX_ATTEMPTS = 10  # while other runs of the source replace `latest`
-# Of the invocation's time, kept for what follows: the output after the listing, latest after the events, and the
-# report of an error.
+_MAX_ATTEMPTS = 10  # if other runs of the source replace `latest` meanwhile
+# The parts of the invocation's time that are reserved: for all output after the listing, for latest after the events,
+# and for the report of an error.
 _OUTPUT_SECONDS = 60
 _LATEST_SECONDS = 20
 _REPORT_SECONDS = 5
@@ -33,7 +33,7 @@ _REPORT_SECONDS = 5
 
 @logger.inject_lambda_context(clear_state=True)
 def lambda_handler(event: Any, context: LambdaContext) -> Summary | SkippedSummary:
-    """Take one snapshot; the event is that of `Run.parse`. Raises SnapshotError, which says what was written."""
+    """Take one snapshot; `Run.parse` describes the event. Raises SnapshotError, which says what was written."""
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000)
     written: list[str] = []
     run = None
@@ -42,13 +42,13 @@ def lambda_handler(event: Any, context: LambdaContext) -> Summary | SkippedSumma
         run = Run.parse(event)
         logger.append_keys(source=run.source, snapshot_time=run.timestamp)
         with time_limit(deadline.minus(_REPORT_SECONDS)):
-            # Without a qualifier, by which the stack's rules would not know its events.
+            # Without a qualifier (version or alias): the stack's rules match the unqualified ARN.
             function_arn = ":".join(context.invoked_function_arn.split(":")[:7])
             summary = _take_snapshot(settings, run, deadline, function_arn, written)
     except SnapshotError as error:
         error.source = run.source if run else error.source
         error.consequence = _consequence(written)
-        logger.error(str(error))  # without a traceback, in which the sentence would be lost
+        logger.error(str(error))  # no traceback: the sentence would be lost in it
         raise
     except Exception:
         logger.exception("The run failed with an unexpected error")
@@ -61,7 +61,7 @@ def lambda_handler(event: Any, context: LambdaContext) -> Summary | SkippedSumma
 def _take_snapshot(
     settings: Settings, run: Run, deadline: Deadline, function_arn: str, written: list[str]
 ) -> Summary | SkippedSummary:
-    """The whole run; `written` gets the name of each output as it is out, for the report of an error after it."""
+    """Make the whole run; append the name of each output to `written`, for the message of a later error."""
     for _ in range(_MAX_ATTEMPTS):
         with secrets.reading(settings, run.source) as secret:
             previous = snapshots.read_latest(settings.bucket, run.source)
@@ -76,12 +76,12 @@ def _take_snapshot(
         with Client(credentials, deadline.minus(_OUTPUT_SECONDS)) as client:
             full = _must_be_full(run, previous, credentials.fingerprint)
             lines, is_full, models = list_jobs(client, previous.lines, full=full)
-        # Another run was here: what changed since its table is another matter, and it may have listed after us.
+        # If another run has replaced `latest`, the changes since then differ, and its listing may be newer than ours.
         if not snapshots.is_unchanged(settings.bucket, run.source, previous):
             logger.info("Another run has replaced the latest snapshot meanwhile; listing again")
             continue
         counts = count(lines, previous.lines, run.time, models)
-        del models  # of which there may be as many as jobs; not to be held while the table is written
+        del models  # possibly as many as jobs: free the memory before the table is written
         snapshot = Snapshot(run, lines, credentials.fingerprint)
         key = snapshots.write_dated(settings.bucket, snapshot)
         written.append("the dated snapshot")
@@ -107,10 +107,10 @@ def _take_snapshot(
 
 
 def _is_newer(previous: Latest, run: Run) -> bool:
-    """Whether `latest` is newer than the run; a time in the future does not count, or no run would write until then."""
+    """Return whether `latest` is newer than the run. A time in the future is ignored, or it would block all runs."""
     if previous.time - datetime.now(UTC) > MAX_AHEAD:
         logger.warning(
-            "The latest snapshot's time lies in the future and does not count; it is replaced",
+            "The latest snapshot's time lies in the future; ignoring it and replacing the snapshot",
             extra={"latest_snapshot_time": previous.time.isoformat()},
         )
         return False
@@ -118,17 +118,17 @@ def _is_newer(previous: Latest, run: Run) -> bool:
 
 
 def _must_be_full(run: Run, previous: Latest, fingerprint: str) -> bool:
-    """Whether nothing can be carried over: asked for, a first or an unusable table, another key, account or server."""
+    """Return whether to read every page: on request, without a usable table, or for another key, account or server."""
     return run.full or not previous.can_be_carried or previous.fingerprint != fingerprint
 
 
 def _changes(previous: Latest, snapshot: Snapshot) -> Changes:
-    """What the run has to report: nothing on the first snapshot of an account, for then everything would be new."""
+    """Return the changes to report: none on the first snapshot of an account, where every job would be new."""
     if not previous.can_be_compared:
         return Changes()
     is_another_view = previous.fingerprint != snapshot.fingerprint
     if is_another_view and {*map(table.job_id, previous.lines)}.isdisjoint(map(table.job_id, snapshot.lines)):
-        logger.warning("The key now shows another account, without any job of the one before; starting afresh")
+        logger.warning("The key now shows another account, without any job of the previous table; reporting no changes")
         return Changes()
     return changes.diff(previous.lines, snapshot.lines)
 

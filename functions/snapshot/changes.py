@@ -1,4 +1,4 @@
-"""What changed between two tables, found as the difference of two sets of lines: only the changed ones are parsed."""
+"""The changes between two tables, from the difference of two sets of lines: only changed lines are parsed."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,9 +12,9 @@ REMOVED = "removed"
 
 
 class JobChange(NamedTuple):
-    """A job that was created (no previous status), changed its status, or was removed (the rest is as last seen).
+    """A job that was created (no previous status), changed its status, or was removed (`job` is its last known state).
 
-    Statuses are what they mean (`statuses.meaning`); the job has the API's own word.
+    Both statuses are meanings (`statuses.meaning`); `job.status` is the API's own word.
     """
 
     job: Job
@@ -23,7 +23,7 @@ class JobChange(NamedTuple):
 
 
 class ShutdownChange(NamedTuple):
-    """A base model whose shutdown date changed, and the fine-tuned models that end with it; empty dates are absent."""
+    """A base model whose shutdown date changed, and its fine-tuned models; a date is empty if none is announced."""
 
     model: str
     shutdown_date: str
@@ -32,13 +32,13 @@ class ShutdownChange(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """All changes, those of jobs newest job first."""
+    """All changes; those of jobs with the newest job first."""
 
     jobs: Sequence[JobChange] = ()
     shutdowns: Sequence[ShutdownChange] = ()
 
     def counts(self) -> dict[str, int]:
-        """The change metrics: name to number."""
+        """Return the change metrics, by name."""
         created = sum(change.previous_status is None for change in self.jobs)
         removed = self._reached(REMOVED)
         return {
@@ -55,7 +55,7 @@ class Changes(NamedTuple):
 
 
 def diff(previous: Sequence[Line], lines: Sequence[Line]) -> Changes:
-    """The changes from one table's lines to another's."""
+    """Return the changes from one table's lines to another's."""
     previous, lines = table.differing(previous, lines)
     before, now = _only_in(previous, lines), _only_in(lines, previous)
     jobs = []
@@ -71,18 +71,18 @@ def diff(previous: Sequence[Line], lines: Sequence[Line]) -> Changes:
 
 
 def _only_in(lines: Sequence[Line], others: Sequence[Line]) -> dict[str, Line]:
-    """By id; as lines, because a new column or date changes every one of a long table."""
+    """Return the lines that `others` lacks, by id; unparsed, because a new column changes every line of a table."""
     known = set(others)
     return {table.job_id(line): line for line in lines if line not in known}
 
 
 def _status(line: Line) -> str:
     meant = meaning(table.status(line))
-    return "other" if meant == REMOVED else meant  # of a job that is there; the word is taken
+    return "other" if meant == REMOVED else meant  # a server's own status must not look like a removed job
 
 
 def _shutdowns(before: Mapping[str, Line], now: Mapping[str, Line]) -> list[ShutdownChange]:
-    """Grouped by base model; a model that has just been made has no announcement of its own."""
+    """Return changed shutdown dates, grouped by base model; the date of a new fine-tuned model is not a change."""
     models: dict[tuple[str, str, str], list[str]] = {}
     for job_id, line in now.items():
         if job_id not in before:

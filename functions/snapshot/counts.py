@@ -1,4 +1,4 @@
-"""What the metrics and the summary count in a table."""
+"""The counts of a table, for the metrics and the summary."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ _INACTIVE = {*KNOWN_STATUSES} - {*ACTIVE}
 
 
 class Counts(NamedTuple):
-    """`by_status` has the statuses that have jobs now, or had in the previous table; ages are in seconds."""
+    """`by_status` has the statuses with jobs now or in the previous table; `oldest_active_age` is in seconds."""
 
     job_count: int
     by_status: dict[str, int]
@@ -26,9 +26,9 @@ class Counts(NamedTuple):
 
 
 def count(lines: Sequence[Line], previous: Sequence[Line], now: datetime, models: Models) -> Counts:
-    """Count a table at the time of its snapshot; of the `models`, one that is gone is shut down, whatever its date.
+    """Count a table at the time of its snapshot. A fine-tuned model that `models` no longer lists counts as shut down.
 
-    If the models could not be read, `days_to_shutdown` is None: the nearest known date may be of a model that is gone.
+    `days_to_shutdown` is None without models: the nearest known date may be that of a model that is already shut down.
     """
     statuses: Counter[bytes] = Counter()
     oldest_active = b""
@@ -48,7 +48,7 @@ def count(lines: Sequence[Line], previous: Sequence[Line], now: datetime, models
             shutdown_dates.add(shutdown_date)
     age = (now - datetime.fromisoformat(oldest_active.decode())).total_seconds() if oldest_active else 0.0
     days = _days_to_first(shutdown_dates, now.date()) if models.shutdown_dates else None
-    gone, _ = table.differing(previous, lines)  # a line that both have is counted already
+    gone, _ = table.differing(previous, lines)  # lines of both tables are counted already
     return Counts(len(lines), _by_status(statuses, gone), max(age, 0.0), days)
 
 
@@ -68,6 +68,6 @@ def _counted_as(status: str) -> str:
 def _days_to_first(shutdown_dates: Iterable[bytes], today: date) -> int | None:
     days = []
     for shutdown_date in shutdown_dates:
-        with suppress(ValueError):  # somebody has edited the table before
+        with suppress(ValueError):  # somebody has edited the previous table
             days.append((date.fromisoformat(shutdown_date.decode()) - today).days)
     return min((count for count in days if count >= 0), default=None)

@@ -1,4 +1,4 @@
-"""The text of a secret, as credentials for the API."""
+"""The credentials for the API, parsed from the text of a secret."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ MUST_HOLD = (
 
 @dataclass(frozen=True)
 class Credentials:
-    """A key and what it is for; what may be secret is kept out of the representation."""
+    """A key and where to use it; `repr` shows nothing that may be secret."""
 
     api_key: str = field(repr=False)
     base_url: str
@@ -38,7 +38,7 @@ class Credentials:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request carries; as in the official SDK, the secret's own headers come last."""
+        """The headers of every request; as in the official SDK, default_headers override the others."""
         headers = {"Authorization": f"Bearer {self.api_key}"}
         if self.organization:
             headers["OpenAI-Organization"] = self.organization
@@ -48,21 +48,21 @@ class Credentials:
 
     @property
     def secrets(self) -> list[str]:
-        """What no error may show: the key, and every value of a header or of the query, whole and in its parts."""
+        """The texts that no error may show: the key and all values of headers and query, whole and in parts."""
         return secret_text.with_parts([self.api_key, *self.default_headers.values(), *self.default_query.values()])
 
     @property
     def data_secrets(self) -> list[str]:
-        """What no job's field may show: the key, and values that look like one.
+        """The texts that no job's field may show: the key, and header and query values that look secret.
 
-        Others are words of the server's, such as a region or a name of a column: without them a table would be wrong.
+        Other values may be ordinary words, such as a region: to remove them would make the table wrong.
         """
         given = [*self.default_headers.items(), *self.default_query.items()]
         return secret_text.with_parts([self.api_key, *(value for name, value in given if looks_secret(name, value))])
 
     @property
     def fingerprint(self) -> str:
-        """12 hex digits that change with the key, the account and the server that are looked at."""
+        """12 hex digits that change with the key, the account and the server."""
         parts = [self.base_url, self.organization, self.project, self.api_key]
         own = {"default_headers": self.default_headers, "default_query": self.default_query}
         parts += [f"{name} {json.dumps({**given}, sort_keys=True)}" for name, given in own.items() if given]
@@ -70,7 +70,7 @@ class Credentials:
 
 
 def parse(name: str, value: str, default_base_url: str) -> Credentials:
-    """Read the value of the secret `name`; raises SecretError naming the secret, never its value."""
+    """Return the credentials in the value of the secret `name`; raises SecretError naming it, never the value."""
     value = value.strip()
     if not value:
         raise SecretError(f"The secret {name} is empty. {MUST_HOLD}")
@@ -97,11 +97,12 @@ def _json_fields(name: str, value: str) -> dict[str, Any]:
     try:
         fields = json.loads(value)
     except (ValueError, RecursionError):
-        # `from None`: a JSON error holds the whole document.
+        # `from None`: a JSON error contains the whole document.
         raise SecretError(
-            f"The secret {name} begins like JSON but is none: check commas, braces and quotation marks. {MUST_HOLD}"
+            f"The secret {name} looks like JSON but cannot be parsed: check commas, braces and quotation marks. "
+            f"{MUST_HOLD}"
         ) from None
-    # The names are not shown: in the console's key/value form a key is easily pasted into the wrong box.
+    # Do not show the names: in the console's key/value form a user can paste a key into the wrong box.
     if not fields.keys() <= set(_FIELDS):
         raise SecretError(f"The secret {name} has a field other than {', '.join(_FIELDS)}. {MUST_HOLD}")
     stripped: dict[str, Any] = {}
@@ -136,5 +137,5 @@ def _key_problem(text: str) -> str | None:
             or "is empty, or has white space, invisible or non-ASCII characters inside: copy it again."
         )
     if text.startswith("{"):
-        return "begins like JSON: put in the key alone."
+        return "begins like JSON: enter only the key."
     return secret_text.key_problem(text)

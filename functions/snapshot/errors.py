@@ -1,22 +1,22 @@
-"""Why a run fails. A message says what to do, where something can be done; none holds a secret's value.
+"""The errors with which a run fails. A message says what to do, if anything can be done, and never a secret's value.
 
 SnapshotError
 ├── SettingsError          the function's environment is incomplete or wrong
-├── EventError             the invocation's event is not one that the function takes
-├── SecretError            the source's secret is missing, not readable, or holds the wrong thing
-├── FieldError             a field of one job is not what the API's specification says
-└── ApiError               the fine-tuning API refused, or its response cannot be used
-    ├── ListChangedError   the list changed while it was read, so that it has to be read again
-    └── OutOfTimeError     the invocation's time would not suffice, for the API or for AWS
+├── EventError             the invocation's event is not valid
+├── SecretError            the source's secret is missing, unreadable or not valid
+├── FieldError             a required field of a job is not valid
+└── ApiError               the fine-tuning API refused the request, or its response cannot be used
+    ├── ListChangedError   the list changed while it was read, and has to be read again
+    └── OutOfTimeError     the invocation's time is not enough, for the API or for AWS
 
-What AWS refuses is a SnapshotError itself.
+An error of AWS is a plain SnapshotError.
 """
 
 
 class SnapshotError(Exception):
-    """A run that cannot succeed as it stands.
+    """The run cannot succeed.
 
-    The handler sets what it alone knows: the `source`, for the command that a message names, and the `consequence`.
+    The handler sets what only it knows: the `source`, for the command in a message, and the `consequence`.
     """
 
     source = "…"
@@ -34,15 +34,15 @@ class SettingsError(SnapshotError):
 
 
 class EventError(SnapshotError):
-    """The invocation's event is not one that the function takes."""
+    """The invocation's event is not valid."""
 
 
 class SecretError(SnapshotError):
-    """The source's secret is missing, not readable, or holds the wrong thing."""
+    """The source's secret is missing, unreadable or not valid."""
 
 
 class FieldError(SnapshotError):
-    """The `field` (`.created_at`; empty for the whole) of a job's payload cannot be taken; `problem` says why."""
+    """A `field` of a job's payload (like `.created_at`; empty for all of it) is not valid; `problem` says why."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"job{field} {problem}.")
@@ -51,7 +51,7 @@ class FieldError(SnapshotError):
 
 
 class ApiError(SnapshotError):
-    """The fine-tuning API refused, or its response cannot be used. `status` is the HTTP status, None without one."""
+    """The API refused the request, or its response cannot be used. `status` is the HTTP status, None without one."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -59,8 +59,8 @@ class ApiError(SnapshotError):
 
 
 class ListChangedError(ApiError):
-    """The list changed while it was read, so that it has to be read again."""
+    """The list changed while it was read, and has to be read again."""
 
 
 class OutOfTimeError(ApiError):
-    """The invocation's time would not suffice, for the API or for AWS; raised early enough to be logged."""
+    """The invocation's time is not enough, for the API or for AWS; raised early enough to be logged."""

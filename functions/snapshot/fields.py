@@ -1,4 +1,4 @@
-"""The values of a job's payload as the table has them: text for what can be read, None for what is of a wrong type."""
+"""Conversion of a payload's values to the table's texts. None means that a value has a wrong type."""
 
 import json
 import re
@@ -7,52 +7,52 @@ from datetime import UTC, datetime
 from typing import Any
 
 _ERROR_LENGTH = 1024
-_LAST_TIMESTAMP = 253_402_300_799  # 9999-12-31T23:59:59Z, where the calendar of `datetime` ends
-_MILLISECONDS = 1e11  # as seconds that would be the year 5138
-# White space, controls, and what turns the direction of writing around: https://www.unicode.org/reports/tr9/
+_LAST_TIMESTAMP = 253_402_300_799  # 9999-12-31T23:59:59Z, the last second of `datetime`
+_MILLISECONDS = 1e11  # larger numbers are milliseconds: as seconds this is the year 5138
+# White space, controls, and characters that change the direction of text: https://www.unicode.org/reports/tr9/
 _GAPS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
-_DAY = re.compile(r"(19|20)[0-9]{6}")  # as seconds that would be in the year 1970
+_DAY = re.compile(r"(19|20)[0-9]{6}")  # YYYYMMDD: as seconds this would be in the year 1970
 _WHOLE = re.compile(r"([0-9]{1,40})(\.0*)?")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def clean(text: str) -> str:
-    """Every run of white space and control characters as one space: TSV knows no escapes."""
-    if text.isprintable() and " " not in text:  # nearly every field
+    """Replace each run of white space and control characters with one space, because TSV has no escapes."""
+    if text.isprintable() and " " not in text:  # true for nearly every field
         return text
     return _GAPS.sub(" ", text).strip(" ")
 
 
 def text(value: Any) -> str | None:
-    """A string in one line."""
+    """Return a string on one line."""
     return clean(value) if isinstance(value, str) else None
 
 
 def time(value: Any) -> str | None:
-    """A time as UTC in ISO 8601 with milliseconds; empty for what servers send for «not yet».
+    """Return a time as ISO 8601 in UTC with milliseconds; empty for 0 and the like, which servers send for «not yet».
 
-    It may be Unix time in seconds or milliseconds, as a number or as digits, or ISO 8601 (UTC without a zone).
+    The value is Unix time in seconds or milliseconds, as a number or digits, or ISO 8601 (UTC if it has no zone).
     """
     found = 0.0 if value == "" else seconds(value)
     if found is None:
         return None
-    return format_time(found) if found > 0 else ""  # neither 0 nor Go's zero time, in the year 1
+    return format_time(found) if found > 0 else ""  # 0, or Go's zero time, which is in the year 1
 
 
 def format_time(seconds: float) -> str:
-    """Unix time as the table has it."""
+    """Return Unix time in seconds in the table's format."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 def day(value: Any) -> str | None:
-    """The day (UTC, YYYY-MM-DD) of a date or of a time as `time` takes it; empty for none."""
+    """Return the day (UTC, YYYY-MM-DD) of a date, or of a time that `time` accepts; empty for «not yet»."""
     found = time(value)
     return found[:10] if found else found
 
 
 def seconds(value: Any) -> float | None:
-    """A time as `time` takes it as Unix time in seconds, negative before 1970."""
+    """Convert a time that `time` accepts to Unix time in seconds, negative before 1970."""
     if isinstance(value, str):
         digits = value.strip()
         if _DAY.fullmatch(digits) or not _NUMBER.fullmatch(digits):
@@ -73,7 +73,7 @@ def _iso_seconds(value: str) -> float | None:
 
 
 def count(value: Any) -> str | None:
-    """A whole number, also as a string or float."""
+    """Return a whole number, which may be a string or float."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -85,14 +85,14 @@ def count(value: Any) -> str | None:
 
 
 def scalar(value: Any) -> str | None:
-    """A string or number."""
+    """Return a string, number or boolean."""
     if isinstance(value, bool):
         return json.dumps(value)
     return str(value) if isinstance(value, float) and not value.is_integer() else text(value) or count(value)
 
 
 def files(value: Any) -> str | None:
-    """An id of a file, or a list of them, joined with a comma."""
+    """Return a file id, or a list of them joined with commas."""
     if not isinstance(value, list):
         return text(value)
     ids = [text(entry) for entry in value]
@@ -100,7 +100,7 @@ def files(value: Any) -> str | None:
 
 
 def compact(value: Any) -> str | None:
-    """An object as JSON without white space, NaN and infinities as null; empty for an empty one."""
+    """Return an object as compact JSON, NaN and infinities as null; empty for an empty object."""
     if not value and isinstance(value, dict | list):
         return ""
     if not isinstance(value, dict):
@@ -114,14 +114,14 @@ def compact(value: Any) -> str | None:
 
 
 def method_type(value: Any) -> str | None:
-    """The type of a method, which may be the type itself."""
+    """Return the type of a method, which is an object or the type itself."""
     if isinstance(value, dict):
         value = value.get("type") or ""
     return text(value)
 
 
 def method_settings(value: Any) -> str | None:
-    """What a method's type was set up with: all of it, or its hyperparameters alone where it holds nothing else."""
+    """Return a method's settings as compact JSON; only the hyperparameters if there are no other settings."""
     settings = value.get(value.get("type")) if isinstance(value, dict) and method_type(value) else None
     if isinstance(settings, dict) and settings.keys() == {"hyperparameters"}:
         settings = settings["hyperparameters"]
@@ -129,10 +129,10 @@ def method_settings(value: Any) -> str | None:
 
 
 def error(value: Any) -> str | None:
-    """An error as `code: message`; null, {}, all-null fields, [] and false all mean that there is none."""
+    """Return an error as `code: message`; null, {}, all-null fields, [] and false mean that there is none."""
     entries = value if isinstance(value, list) else [value]
-    told = [_one_error(entry) for entry in entries]
-    return None if None in told else "; ".join(filter(None, told))[:_ERROR_LENGTH].rstrip(" ")
+    errors = [_one_error(entry) for entry in entries]
+    return None if None in errors else "; ".join(filter(None, errors))[:_ERROR_LENGTH].rstrip(" ")
 
 
 def _one_error(value: Any) -> str | None:
@@ -145,6 +145,6 @@ def _one_error(value: Any) -> str | None:
 
 
 def shown(value: Any) -> str:
-    """A value short enough for a message."""
-    found = reprlib.repr(value)  # which goes only a few levels deep
+    """Return a value in a form that is short enough for a message."""
+    found = reprlib.repr(value)  # shows only a few levels
     return found if len(found) <= 60 else found[:60] + "…"

@@ -1,4 +1,4 @@
-"""One fine-tuning job: the API's payload brought to the columns of the table."""
+"""One fine-tuning job: the API's payload converted to the columns of the table."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ Reader = Callable[[Any], str | None]  # as in `fields`
 
 
 class Job(NamedTuple):
-    """The columns of the table, in their order. All are strings; absent is the empty one."""
+    """The columns of the table, in their order. All are strings; a missing value is empty."""
 
     created_at: str
     updated_at: str
@@ -33,21 +33,21 @@ class Job(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """A job, and the names of the payload's fields that are of a wrong type, whose columns are empty."""
+    """A job, and the names of the payload's fields with a wrong type; their columns are empty."""
 
     job: Job
     odd_fields: list[str]
 
 
 def parse(payload: Any) -> Parsed:
-    """Read a job object of `GET /fine_tuning/jobs`; raises FieldError for a bad id, created_at or status only.
+    """Return the job in an object of `GET /fine_tuning/jobs`; raises FieldError for a bad id, created_at or status.
 
-    `updated_at` is the payload's own or `finished_at`, empty if it has neither; `shutdown_date` is always empty here.
+    `updated_at` is the payload's own, else `finished_at`, else empty; `shutdown_date` is always empty here.
     """
     if not isinstance(payload, dict):
         raise FieldError("", "is not an object")
     job_id, status = _required_text(payload, "id"), _required_text(payload, "status")
-    if job_id != payload["id"] or not job_id.isprintable() or " " in job_id:  # it goes into paths and is a key
+    if job_id != payload["id"] or not job_id.isprintable() or " " in job_id:  # it is used in paths and as a key
         raise FieldError(".id", f"must be printable and without white space, not {fields.shown(payload['id'])}")
     created_at = fields.seconds(payload.get("created_at"))
     if created_at is None or created_at < 0:
@@ -55,7 +55,7 @@ def parse(payload: Any) -> Parsed:
     odd_fields: list[str] = []
 
     def column(read: Reader, *names: str) -> str:
-        """The first of some fields that is there."""
+        """Return the first of these fields that has a value."""
         for name in names:
             if (value := payload.get(name)) is not None:
                 if text := read(value):
@@ -89,7 +89,7 @@ def parse(payload: Any) -> Parsed:
 
 
 def base_model(model: str) -> str:
-    """The model at the bottom: of `ft:BASE:…`, which can be fine-tuned further, BASE."""
+    """Return the base model: BASE for `ft:BASE:…`, a fine-tuned model that was fine-tuned again."""
     return model.split(":", 2)[1] if model.startswith("ft:") else model
 
 

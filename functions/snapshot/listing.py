@@ -1,4 +1,4 @@
-"""From the API and the previous table to the table now, with what no page of jobs has: last changes and shutdowns."""
+"""The new table, from the API's pages and the previous table, with `updated_at` and `shutdown_date` filled in."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,11 +16,11 @@ from snapshot.reading import read
 from snapshot.table import Line
 from snapshot.telemetry import logger
 
-_EARLY_EVENT_CALLS = MAX_AT_ONCE - 2  # beside the first page and the models: more would not come sooner
+_EARLY_EVENT_CALLS = MAX_AT_ONCE - 2  # the other two are the first page and the models; more calls would have to wait
 
 
 class Listing(NamedTuple):
-    """The table's lines, newest job first; whether every page was read; what the API says of its models."""
+    """The table's lines, newest job first; whether every page was read; the API's models."""
 
     lines: list[Line]
     full: bool
@@ -28,24 +28,24 @@ class Listing(NamedTuple):
 
 
 def list_jobs(client: Client, previous: Sequence[Line], *, full: bool) -> Listing:
-    """Every job that the API gives, with what the lines of the `previous` table know beyond it; raises ApiError.
+    """Return all jobs of the API, completed with what only the `previous` table knows; raises ApiError.
 
-    With `full` every page is read, whatever the previous table says.
+    `full` reads every page, whatever the previous table has.
     """
     before, events = PreviousTable(previous), NewestEvents(client)
-    # What is probably needed is asked for beside the first page. What comes of it is looked at only if it is needed.
+    # Request what the run will probably need together with the first page. An unneeded response is ignored.
     early_models = fine_tuning.models(client) if _has_model(previous) else None
-    if client.paging == "after":  # servers that page otherwise say themselves when a job has changed
+    if client.paging == "after":  # servers with other paging send the time of a job's last change themselves
         events.ask(islice(before.active(), _EARLY_EVENT_CALLS))
     lines, is_full = _lines(client, before, events, full=full)
     models = _models(early_models or fine_tuning.models(client)) if _has_model(lines) else NO_MODELS
-    for index, line in enumerate(lines):  # in place: a long table is not to be held twice
+    for index, line in enumerate(lines):  # in place, so that a long table is not in memory twice
         lines[index] = models.dated(line)
     return Listing(lines, is_full, models)
 
 
 def _lines(client: Client, before: PreviousTable, events: NewestEvents, *, full: bool) -> tuple[list[Line], bool]:
-    """The lines but for their shutdown dates; whether every page was read."""
+    """Return the lines, still without new shutdown dates, and whether every page was read."""
     jobs = read(client, before, full=full)
     if jobs.odd_fields:
         fields = Counter(field for names in jobs.odd_fields.elements() for field in names)
@@ -65,18 +65,18 @@ def _lines(client: Client, before: PreviousTable, events: NewestEvents, *, full:
 
 
 def _fill_updated_at(events: NewestEvents, before: PreviousTable, *tables: dict[str, Line]) -> None:
-    """Give jobs without `updated_at` the time of their newest event, or the one known before, or their creation."""
+    """Set a missing `updated_at` to the time of the job's newest event, else the last known time, else `created_at`."""
     undated = [
         (job_id, lines) for lines in tables for job_id, line in lines.items() if not table.field(line, table.UPDATED_AT)
     ]
     undated.sort(key=lambda found: table.created_at(found[1][found[0]]), reverse=True)
-    # A job that has ended meanwhile may have done so after its newest event was asked for.
+    # Request the event of an ended job again: the job may have ended after the first request.
     events.ask(job_id for job_id, lines in undated if not (job_id in events and table.is_active(lines[job_id])))
     times = events.times(job_id for job_id, _ in undated)
     failures = [outcome for outcome in times.values() if isinstance(outcome, ApiError)]
     if failures:
         logger.warning(
-            "The newest event of some jobs cannot be read; their updated_at stays",
+            "The newest event of some jobs cannot be read; their updated_at is kept",
             extra={"jobs": len(failures), "cause": str(failures[0])},
         )
     for job_id, lines in undated:
@@ -86,25 +86,25 @@ def _fill_updated_at(events: NewestEvents, before: PreviousTable, *tables: dict[
         known_time = table.from_line(known).updated_at if known else ""
         updated_at = (outcome if isinstance(outcome, str) else "") or known_time or job.created_at
         line = table.to_line(job._replace(updated_at=updated_at))
-        lines[job_id] = known if known == line else line  # the same object, as in PreviousTable.merged
+        lines[job_id] = known if known == line else line  # reuse the object, as PreviousTable.merged does
 
 
 def _has_model(lines: Sequence[Line]) -> bool:
-    """Whether any job has made a model: if none has, the API's models are not asked for."""
+    """Return whether any job has a fine-tuned model; without one, the API's models are not needed."""
     return any(table.field(line, table.FINE_TUNED_MODEL) for line in lines)
 
 
 def _models(asked: Callable[[], Models]) -> Models:
-    """What the API says of its models; nothing if they cannot be read."""
+    """Return the API's models; NO_MODELS if they cannot be read."""
     try:
         models = asked()
     except ApiError as error:
         logger.warning(
-            "The models' shutdown dates cannot be read; the last known ones stay", extra={"cause": str(error)}
+            "The models' shutdown dates cannot be read; the last known ones are kept", extra={"cause": str(error)}
         )
         return NO_MODELS
     if models.odd_entries:
         logger.warning("Some of the API's models cannot be read", extra={"models": models.odd_entries})
-    elif not models.tell_dates:
-        logger.warning("The API's models have no shutdown_date; the last known ones stay")
+    elif not models.has_dates:
+        logger.warning("The API's models have no shutdown_date; the last known ones are kept")
     return models

@@ -1,11 +1,12 @@
-"""Which pages are read, and which jobs one by one.
+"""Reading the list: which pages, and which jobs one by one.
 
-Pages are read from the newest on, until they end as the previous table has it; what lies below is carried over, and
-only its unfinished jobs are asked for. So the calls grow with what changed, not with all that ever was.
+Pages are read from the newest on, until one ends with jobs that the previous table has unchanged. All older lines are
+carried over, and only their unfinished jobs are retrieved. So the number of requests grows with the changes, not with
+the history.
 
-A list of several pages can change while it is read. Newest first or oldest first no job moves, and one reading is the
-truth. In another order a job may move from a page to come to one that was read, or take the place from which to go on
-with it: then the list is read until two readings in a row agree.
+A list of several pages can change while it is read. In a list that is newest or oldest first no job moves, and one
+reading is enough. In another order a job may move from an unread page to one already read, or the job that ended the
+last page may move: then the list is read until two readings in a row agree.
 """
 
 import hashlib
@@ -26,15 +27,16 @@ from snapshot.previous import OVERLAP, PreviousTable
 from snapshot.table import Line
 from snapshot.telemetry import logger
 
-_MOST_READINGS = 4
-MAX_RETRIEVED = 100  # unfinished jobs below the pages read; with more of them reading on is cheaper
+_MAX_READINGS = 4
+MAX_RETRIEVED = 100  # unfinished jobs below the pages read; for more of them, reading on is cheaper
 _PROGRESS_SECONDS = 5
 
 
 class Read(NamedTuple):
-    """Lines by id, from pages and one by one; where the lines to carry over begin, None if every page was read.
+    """Lines by id, `listed` on pages and `retrieved` one by one.
 
-    `odd_fields` counts the jobs with fields of a wrong type, by the fields' names.
+    `start` is where the previous lines to carry over begin, None if every page was read. `odd_fields` counts the jobs
+    with fields of a wrong type, by the fields' names. `is_sure` is whether one reading is enough.
     """
 
     listed: dict[str, Line]
@@ -44,20 +46,20 @@ class Read(NamedTuple):
     is_sure: bool = True
 
     def signature(self) -> str:
-        """What two readings have in common if nothing was created, changed or moved between them."""
-        told = (f"{job_id} {table.status(line)}\n" for job_id, line in self.listed.items())
-        return hashlib.sha256("".join(told).encode("utf-8", "replace")).hexdigest()
+        """Return a hash that is equal for two readings if no job was created, changed or moved between them."""
+        jobs = (f"{job_id} {table.status(line)}\n" for job_id, line in self.listed.items())
+        return hashlib.sha256("".join(jobs).encode("utf-8", "replace")).hexdigest()
 
 
 def read(client: Client, before: PreviousTable, *, full: bool) -> Read:
-    """Read pages, and retrieve what is unfinished below them; raises ApiError, ListChangedError if nothing else helps.
+    """Read pages, and retrieve the unfinished jobs below them.
 
-    Where a job may have moved from a page to come to one that was read, two readings in a row have to agree.
+    Raises ApiError; ListChangedError only if the list changes in repeated readings.
     """
     ahead = ReadAhead(client)
     signature = ""
     change: ListChangedError | None = None
-    for _ in range(_MOST_READINGS):
+    for _ in range(_MAX_READINGS):
         try:
             before.forget_reading()
             reading = _read(client, before, ahead, full=full)
@@ -72,7 +74,7 @@ def read(client: Client, before: PreviousTable, *, full: bool) -> Read:
         if reading.is_sure or reading.signature() == signature:
             return reading
         signature = reading.signature()
-        del reading  # a long one is not to be held twice
+        del reading  # so that two long ones are never in memory
     raise ListChangedError(f"GET {PATH}: the list changed so often that no two readings of it agree.")
 
 
@@ -86,7 +88,7 @@ def _read(client: Client, before: PreviousTable, ahead: ReadAhead, *, full: bool
         parsed = [_parsed(payload, page.label, f"data[{index}]") for index, payload in enumerate(page.jobs)]
         odd_fields.update(tuple(odd) for _, odd in parsed if odd)
         new = [job for job, _ in parsed if job.id not in listed]
-        listed.update((job.id, before.merged(job)) for job, _ in parsed)  # of a job listed twice the last one counts
+        listed.update((job.id, before.merged(job)) for job, _ in parsed)  # if a job is listed twice, the last counts
         times = [job.created_at for job in (*recent, *new)]
         is_newest_first = is_newest_first and all(newer >= older for newer, older in pairwise(times))
         is_oldest_first = is_oldest_first and all(older <= newer for older, newer in pairwise(times))
@@ -105,12 +107,12 @@ def _read(client: Client, before: PreviousTable, ahead: ReadAhead, *, full: bool
             below = [_parsed(payload, label) for label, payload in replies or ()]
         except ApiError:
             replies = None
-        if replies is None:  # a job is gone, where others may be; or it cannot be had by itself
+        if replies is None:  # a job was removed, as others may be, or it cannot be retrieved
             full = True
             continue
         odd_fields.update(tuple(odd) for _, odd in below if odd)
         return Read(listed, {job.id: before.merged(job) for job, _ in below}, start, odd_fields)
-    # In another order a job that changes may move, and so may one in a list that only looks as if it had an order.
+    # Without an order a changed job may move. A lost job shows that the order is only apparent.
     has_order = (is_newest_first or is_oldest_first) and not may_shift and not before.has_lost(listed)
     is_sure = pages_read <= 1 or has_order
     return Read(listed, {}, None, odd_fields, is_sure)

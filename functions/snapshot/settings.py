@@ -1,4 +1,4 @@
-"""What a run is told: the function's environment and the invocation's event."""
+"""The input of a run: the function's environment and the invocation's event."""
 
 import os
 import re
@@ -11,12 +11,12 @@ from snapshot.errors import EventError, SettingsError
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 DEFAULT_SOURCE = "default"
-DEFAULT_SECRET_PREFIX = "fine-tuning/"  # noqa: S105  # of names, no secret
+DEFAULT_SECRET_PREFIX = "fine-tuning/"  # noqa: S105  # a prefix of names, not a secret
 
-MAX_AHEAD = timedelta(minutes=15)  # of a snapshot's time: more than any clock is off
+MAX_AHEAD = timedelta(minutes=15)  # how far a snapshot's time may lie in the future, because clocks differ
 
 _SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_MAX_AGE = timedelta(hours=24)  # EventBridge Scheduler's longest retry
+_MAX_AGE = timedelta(hours=24)  # EventBridge Scheduler retries for at most this long
 
 
 class Settings(NamedTuple):
@@ -29,10 +29,10 @@ class Settings(NamedTuple):
 
     @classmethod
     def from_environment(cls) -> "Settings":
-        """Read the environment; raises SettingsError naming the variable."""
+        """Return the settings in the environment; raises SettingsError naming the variable."""
         bucket = os.environ.get("SNAPSHOT_BUCKET", "")
         if not bucket:
-            raise SettingsError("The environment variable SNAPSHOT_BUCKET is missing: set it to the snapshots' bucket.")
+            raise SettingsError("The environment variable SNAPSHOT_BUCKET is missing: set it to the bucket's name.")
         base_url = os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
         if (problem := base_url_problem(base_url)) is not None:
             raise SettingsError(f"The environment variable OPENAI_BASE_URL {problem}")
@@ -45,7 +45,7 @@ class Settings(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One invocation: whose jobs, the snapshot's time (UTC, whole seconds), and whether to list everything."""
+    """One invocation: its source, the snapshot's time (UTC, whole seconds), and whether to read every page."""
 
     source: str
     time: datetime
@@ -58,7 +58,7 @@ class Run(NamedTuple):
 
     @classmethod
     def parse(cls, event: object, now: datetime | None = None) -> "Run":
-        """Read an invocation's event, bare or in an EventBridge rule's envelope; raises EventError naming the field."""
+        """Return the run in an event, bare or in an EventBridge rule's envelope; raises EventError naming the field."""
         now = now or datetime.now(UTC)
         if not isinstance(event, dict):
             raise EventError(f'The event must be a JSON object like {{"source": "default"}}, not {_kind(event)}.')
@@ -67,7 +67,7 @@ class Run(NamedTuple):
             fields = {**detail, "time": event.get("time")} if isinstance(detail, dict) else {"time": event.get("time")}
         else:
             fields = event
-            # A misspelt field would silently take the other's default. (A rule's detail may hold anything.)
+            # A misspelt field would silently get its default. (A rule's detail may hold any other fields.)
             if unknown := sorted(str(name) for name in event if name not in cls._fields):
                 raise EventError(f"The event has the unknown field {unknown[0][:64]!r}: it takes {_FIELDS}.")
         source = fields.get("source", DEFAULT_SOURCE)
@@ -86,10 +86,10 @@ _FIELDS = ", ".join(Run._fields)
 
 
 def base_url_problem(base_url: str) -> str | None:
-    """What is wrong with an API's base URL, as the end of a sentence that does not show it; None if nothing is."""
+    """Return what is wrong with a base URL, as the end of a sentence that does not show it; None if nothing is."""
     try:
         url = urlsplit(base_url)
-        host, _ = url.hostname, url.port  # a port that is no number raises here
+        host, _ = url.hostname, url.port  # raises ValueError if the port is not a number
     except ValueError:
         host = None
     if host is None or not re.fullmatch(r"[\x21-\x7e]+", base_url):
@@ -97,11 +97,9 @@ def base_url_problem(base_url: str) -> str | None:
     if url.username is not None or url.query or url.fragment:
         return f"must have no user, query or fragment: it must look like {DEFAULT_BASE_URL}."
     if url.path.rstrip("/").endswith(("/fine_tuning", "/fine_tuning/jobs", "/models")):
-        return f"must end where the paths of the API begin, before /fine_tuning: like {DEFAULT_BASE_URL}."
+        return f"must end before /fine_tuning or /models, like {DEFAULT_BASE_URL}."
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(host)):
-        return (
-            "must begin with https:// (plain http is accepted for loopback addresses only), or the key could be read."
-        )
+        return "must begin with https:// to protect the key (plain http is accepted for loopback addresses only)."
     return None
 
 
@@ -113,7 +111,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _snapshot_time(value: Any, now: datetime) -> datetime:
-    # Scheduler substitutes <aws.scheduler.scheduled-time>; a hand-made or sample event may still hold the placeholder.
+    # EventBridge Scheduler replaces this placeholder; an event that was written by hand may still have it.
     if value is None or value == "<aws.scheduler.scheduled-time>":
         return now.replace(microsecond=0)
     try:
@@ -123,19 +121,19 @@ def _snapshot_time(value: Any, now: datetime) -> datetime:
         offset = None
     if offset is None:
         raise EventError(
-            f"The event's time {str(value)[:80]!r} is not valid: it must be ISO 8601 with its zone, "
-            "like 2026-01-31T12:00:00Z, or be left out for now."
+            f"The event's time {str(value)[:80]!r} is not valid: it must be ISO 8601 with a zone, "
+            "like 2026-01-31T12:00:00Z. Without a time, the run takes the current one."
         )
     if not -_MAX_AGE <= time - now <= MAX_AHEAD:
         raise EventError(
-            f"The event's time {value!r} is over 24 hours old or over 15 minutes ahead: "
-            "a snapshot shows the present. Leave the time out for now."
+            f"The event's time {value!r} is over 24 hours old or over 15 minutes ahead, but a snapshot shows the "
+            "present. Without a time, the run takes the current one."
         )
     return time.astimezone(UTC).replace(microsecond=0)
 
 
 def _kind(value: object) -> str:
-    """A JSON value's type, in JSON's words."""
+    """Return the JSON type of a value, with its article."""
     return {
         bool: "a boolean",
         int: "a number",

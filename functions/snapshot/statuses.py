@@ -1,4 +1,4 @@
-"""What a job's status means: servers of the same API have other words for the same things."""
+"""The meaning of a job's status, because servers have different words for the same status."""
 
 from functools import lru_cache
 
@@ -6,7 +6,7 @@ TERMINAL = ("succeeded", "failed", "cancelled")
 ACTIVE = ("validating_files", "queued", "running", "pausing", "cancelling", "created", "pending")
 KNOWN_STATUSES = (*ACTIVE, "paused", *TERMINAL)
 
-# Met in specifications and SDKs of Azure, Mistral, Nebius, Bedrock and gateways.
+# From the specifications and SDKs of Azure, Mistral, Nebius, Bedrock and gateways.
 _SYNONYMS = {
     "succeeded": ("success", "completed"),
     "failed": ("failed_validation",),
@@ -23,6 +23,6 @@ _MEANINGS = {synonym: status for status, synonyms in _SYNONYMS.items() for synon
 
 @lru_cache(1024)
 def meaning(status: str) -> str:
-    """One of KNOWN_STATUSES, if the status is known under whatever name; else itself, in lower case with `_`."""
+    """Return the one of KNOWN_STATUSES that a status means; an unknown status itself, in lower case with `_`."""
     normal = status.lower().replace("-", "_").replace(" ", "_")
     return _MEANINGS.get(normal, normal)

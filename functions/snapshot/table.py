@@ -1,6 +1,6 @@
 """The table as TSV: a header and one line per job, newest job first.
 
-It travels as `list[Line]`; a line is taken apart in this module only.
+Modules pass it on as `list[Line]`; only this module splits a line.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,71 +16,71 @@ CREATED_AT, UPDATED_AT, STATUS, MODEL, ID, FINE_TUNED_MODEL, SHUTDOWN_DATE, FINI
     Job._fields.index,
     ("created_at", "updated_at", "status", "model", "id", "fine_tuned_model", "shutdown_date", "finished_at"),
 )
-_PIECE = 1000  # lines of a file that are joined at a time
+_PIECE = 1000  # lines that are written together
 HEADER = "\t".join(Job._fields).encode()
 
 
 def to_line(job: Job) -> Line:
-    """A job's line; lone surrogates, which UTF-8 cannot hold, become `?`."""
+    """Return a job's line; lone surrogates, which UTF-8 cannot encode, become `?`."""
     return Line("\t".join(job).encode("utf-8", "replace"))
 
 
 def from_line(line: Line) -> Job:
-    """The job in a line that `to_line` made."""
+    """Return the job in a line."""
     return Job(*line.decode().split("\t"))
 
 
 def field(line: Line, column: int) -> bytes:
-    """One field of a line, without a look at what follows it."""
+    """Return one field of a line, without splitting the rest."""
     return line.split(b"\t", column + 1)[column]
 
 
 def head(line: Line) -> list[bytes]:
-    """The fields of a line up to `shutdown_date`, then the rest as it is."""
+    """Return the fields of a line up to `shutdown_date`, and the rest unsplit as the last item."""
     return line.split(b"\t", SHUTDOWN_DATE + 1)
 
 
 def with_shutdown_date(line: Line, shutdown_date: bytes) -> Line:
-    """A line with another `shutdown_date`."""
+    """Return a line with another `shutdown_date`."""
     fields = head(line)
     fields[SHUTDOWN_DATE] = shutdown_date
     return Line(b"\t".join(fields))
 
 
 def job_id(line: Line) -> str:
-    """The id in a line."""
+    """Return the id in a line."""
     return line.split(b"\t", ID + 1)[ID].decode()
 
 
 def status(line: Line) -> str:
-    """The status in a line."""
+    """Return the status in a line."""
     return line.split(b"\t", STATUS + 1)[STATUS].decode()
 
 
 def is_terminal(line: Line) -> bool:
-    """Whether the job has ended; with an unknown status it has if it says when."""
+    """Return whether the job has ended; for an unknown status, whether it has a `finished_at`."""
     meant = meaning(status(line))
     return meant in TERMINAL or (meant not in KNOWN_STATUSES and bool(field(line, FINISHED_AT)))
 
 
 def is_active(line: Line) -> bool:
-    """Whether the job is waiting or running; with an unknown status it is if it does not say when it ended."""
+    """Return whether the job is active; for an unknown status, whether it has no `finished_at`."""
     meant = meaning(status(line))
     return meant in ACTIVE or (meant not in KNOWN_STATUSES and not field(line, FINISHED_AT))
 
 
 def created_at(line: Line) -> str:
-    """The time in a line by which lines are ordered; empty in another version's table without it."""
+    """Return `created_at`, by which lines are ordered; empty if another version's table has no such column."""
     return line[: line.index(b"\t")].decode()
 
 
 def newest_first(lines: list[Line]) -> None:
-    """Sort in place by `created_at`; jobs of one time stay in the order they are in."""
+    """Sort in place by `created_at`; jobs with the same time keep their order."""
     lines.sort(key=created_at, reverse=True)
 
 
 def differing(previous: Sequence[Line], lines: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:
-    """Two tables' lines without the ends that they have in common: of a long table nearly all."""
+    """Return the lines of two tables without their common end, which is nearly all of a long table."""
     common = 0
     for line, other in zip(reversed(previous), reversed(lines), strict=False):
         if line != other:
@@ -90,17 +90,16 @@ def differing(previous: Sequence[Line], lines: Sequence[Line]) -> tuple[Sequence
 
 
 def to_file(lines: Sequence[Line]) -> Iterator[bytes]:
-    """The whole file in pieces, the header first."""
+    """Yield the whole file in pieces, the header first."""
     yield HEADER + b"\n"
     for start in range(0, len(lines), _PIECE):
         yield b"\n".join([*lines[start : start + _PIECE], b""])
 
 
 def from_file(file: Iterable[bytes]) -> tuple[list[Line], bool]:
-    """The lines of a file that this or another version of the program wrote, in this version's columns.
+    """Return a file's lines in this version's columns, and whether the file has exactly these columns.
 
-    Columns are found by the header's names; the second value says whether they are this version's. Raises ValueError
-    without `id` or `status`, or if a line does not fit.
+    Columns are found by their names in the header. Raises ValueError if `id` or `status` is missing, or for a bad line.
     """
     rows = iter(file)
     line = next(rows, b"")
@@ -109,7 +108,7 @@ def from_file(file: Iterable[bytes]) -> tuple[list[Line], bool]:
         raise ValueError("the header has no id or no status")
     lines, tabs = [], len(columns) - 1
     for line in rows:
-        # Decoded to be checked: a line that is no UTF-8 raises UnicodeDecodeError, which is a ValueError.
+        # Decode to check the encoding: UnicodeDecodeError is a ValueError.
         if line.decode().count("\t") != tabs:
             raise ValueError("a line has more or fewer fields than the header")
         lines.append(line[:-1])

@@ -1,4 +1,4 @@
-"""What a run says of itself: the logger, and the one point where metrics are emitted."""
+"""The logger, and the only place that emits metrics."""
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -7,7 +7,7 @@ from snapshot import __version__
 from snapshot.counts import Counts
 from snapshot.settings import Run
 
-# RFC 3339, or Lambda takes a line for one of the level INFO, whatever it says:
+# Lambda treats a line whose time stamp is not in RFC 3339 as INFO, whatever its level:
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 logger = Logger(version=__version__, use_rfc3339=True, utc=True)
 
@@ -15,7 +15,7 @@ Metric = tuple[str, MetricUnit, float]
 
 
 def emit(run: Run, counts: Counts, changes: dict[str, int]) -> None:
-    """Write all metrics of a run that succeeded to standard output, as lines of CloudWatch's embedded metric format."""
+    """Print all metrics of a successful run to standard output, in CloudWatch's embedded metric format."""
     metrics: list[Metric] = [
         ("JobCount", MetricUnit.Count, counts.job_count),
         ("OldestActiveJobAge", MetricUnit.Seconds, counts.oldest_active_age),
@@ -29,11 +29,11 @@ def emit(run: Run, counts: Counts, changes: dict[str, int]) -> None:
 
 
 def _flush(run: Run, dimensions: dict[str, str], metrics: list[Metric]) -> None:
-    # Powertools' usual Metrics would keep what an earlier run in this process added.
+    # Powertools' usual Metrics class would keep metrics that an earlier run in this process added.
     ephemeral = EphemeralMetrics()
     for name, value in {"Source": run.source, **dimensions}.items():
         ephemeral.add_dimension(name, value)
-    # Only metadata: the values are stamped with the time of emission, or alarms would miss those of a late run.
+    # Only metadata: the metrics get the time of emission, so that alarms do not miss those of a late run.
     ephemeral.add_metadata("snapshot_time", run.timestamp)
     for metric in metrics:
         ephemeral.add_metric(*metric)

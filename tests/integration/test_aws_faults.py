@@ -147,7 +147,7 @@ def test_a_call_that_hangs_ends_the_run_in_time(call: int, deployment: Deploymen
     flaky.set(fault_at(call, "held", times=99))
     started = time.monotonic()
     with pytest.raises(
-        OutOfTimeError, match=r"time was used up in snapshot\.aws\.\S+\. Nothing was written; the next run tries again"
+        OutOfTimeError, match=r"time ran out in snapshot\.aws\.\S+\. Nothing was written; the next run tries again"
     ):
         deployment.run(seconds=8)
     assert time.monotonic() - started < 8

@@ -118,8 +118,8 @@ def test_failing_early_requests_warn_once_of_each_kind(working: Deployment) -> N
     working.api.faults = [Fault("/events", refused, times=99), Fault("/models", refused, times=99)]
     working.run()
     assert sorted(warnings(working)) == [
-        "The models' shutdown dates cannot be read; the last known ones stay",
-        "The newest event of some jobs cannot be read; their updated_at stays",
+        "The models' shutdown dates cannot be read; the last known ones are kept",
+        "The newest event of some jobs cannot be read; their updated_at is kept",
     ]
     assert working.rows() == before
 

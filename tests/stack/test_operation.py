@@ -252,7 +252,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a shell's line": (f"OPENAI_API_KEY={KEY}\n", "NAME=value"),
     "quotation marks": (f'"{KEY}"\n', "quotation mark"),
     "a dollar and a backtick": (f"`echo $HOME`{KEY}", "quotation mark"),
-    "broken JSON": (f'{{"api_key": "{KEY}"', "begins like JSON but is none"),
+    "broken JSON": (f'{{"api_key": "{KEY}"', "looks like JSON but cannot be parsed"),
     "an unknown field": (f'{{"api_key": "{KEY}", "apikey": "{KEY}"}}', "field other than api_key"),
     "a quoted key in JSON": (f'{{"api_key": "\\"{KEY}\\""}}', "quotation mark"),
     "Authorization": (f'{{"api_key": "k", "default_headers": {{"authorization": "{KEY}"}}}}', "must not hold Auth"),

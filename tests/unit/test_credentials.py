@@ -49,9 +49,9 @@ def test_secrets(value: str, expected: Credentials) -> None:
     [
         ("", "is empty"),
         (" \n", "is empty"),
-        ("{", "begins like JSON"),
-        ("{" * 100_000, "begins like JSON"),
-        ('{"api_key": "sk-proj-1"', "begins like JSON"),
+        ("{", "looks like JSON"),
+        ("{" * 100_000, "looks like JSON"),
+        ('{"api_key": "sk-proj-1"', "looks like JSON"),
         ("{}", "without api_key"),
         ('{"project": "p"}', "without api_key"),
         (json.dumps({"api_key": None}), "without api_key"),
@@ -91,7 +91,7 @@ COPIED = {
     "in escaped quotes": (r"\"{key}\"", "quotation mark"),
     "in an array": ('["{key}"]', "begins with a bracket"),
     "in a section": ("[{key}]", "begins with a bracket"),
-    "a shell's line": ("OPENAI_API_KEY={key}", "NAME=value.* what follows the ="),
+    "a shell's line": ("OPENAI_API_KEY={key}", "NAME=value.* only the value after the ="),
     "a shell's line with quotes": ('OPENAI_API_KEY="{key}', "NAME=value"),
     "an exported variable": ("export OPENAI_API_KEY={key}", "NAME=value"),
     "a variable of cmd": ("set K={key}", "NAME=value"),
@@ -168,7 +168,7 @@ NO_VALUES = (
 NO_OBJECTS = ("v-secret", '{"a": "v-secret"}', ["v-secret"], 5, True, {"a": 5}, {"a": None}, {"a": ["v-secret"]})
 NO_PAGINGS: tuple[Any, ...] = ("v-secret", "After", "", "cursor", 1, True, ["page"], {})
 BAD_FIELDS: list[tuple[str, Any, str]] = [
-    *(("default_headers", {name: "v-secret"}, "a name that no header can have") for name in NO_NAMES),
+    *(("default_headers", {name: "v-secret"}, "a name that is not valid in HTTP") for name in NO_NAMES),
     *(("default_headers", {name: "v-secret"}, "must not hold Authorization, Host") for name in OWN_NAMES),
     *(("default_headers", {"a": value}, "invisible characters, a line break") for value in NO_VALUES),
     *(("default_query", {name: "v-secret"}, "must not hold after or page") for name in ("after", "page")),
