@@ -1,4 +1,4 @@
-"""What a stack reports by itself: its alarms, who gets their messages, and the errors in its log."""
+"""Findings on a stack's alarms, on the subscribers of their messages, and on the errors in its log."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from operations.log_lines import Entry, plain
 from operations.observation import Alarm, Subscriber
 from operations.stack import Stack
 
-# After its first snapshot a source's alarms have their data within minutes. Until then SnapshotMissing is in ALARM.
+# A source's alarms get data within minutes after its first snapshot. Until then SnapshotMissing is in ALARM.
 _SETTLED_WITHIN = timedelta(hours=1)
 _MESSAGE_SHOWN = 300  # characters
 
@@ -18,20 +18,20 @@ _MESSAGE_SHOWN = 300  # characters
 def of_alarms(
     alarms: Sequence[Alarm], deployed: Stack, sources: Iterable[str], written: Mapping[str, datetime]
 ) -> Finding:
-    """The alarms; `written` is when each source's newest snapshot was."""
+    """Return the finding on the alarms; `written` is the time of each source's newest snapshot."""
     problems: list[Problem] = []
     states: Counter[str] = Counter()
     for alarm in alarms:
         newest = written.get(alarm.source) if alarm.source else max(written.values(), default=None)
-        after = newest - alarm.since if newest else timedelta(0)  # the alarm's last change
+        after = newest - alarm.since if newest else timedelta(0)  # time from the alarm's last change to the snapshot
         is_settling = alarm.alarms_without_data and timedelta(0) < after < _SETTLED_WITHIN
         states["settling" if alarm.state == "ALARM" and is_settling else alarm.state] += 1
         if alarm.state == "ALARM" and not is_settling:
             what = f"{alarm.name} has been in ALARM since {alarm.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
             problems.append(Problem(f"{what} ({alarm.reason.rstrip('.')}). {alarm.description}"))
         if alarm.state == "INSUFFICIENT_DATA" and after > _SETTLED_WITHIN:
-            what = f"{alarm.name} has no data, though there are snapshots: the metrics in the log do not arrive."
-            problems.append(Problem(f"{what} The function must log as the template says, in JSON and without a level."))
+            what = f"{alarm.name} has no data although there are snapshots: CloudWatch gets no metrics from the log."
+            problems.append(Problem(f"{what} The function must log as in the template, in JSON and without a level."))
         if not alarm.actions_enabled:
             command = (
                 f"aws cloudwatch enable-alarm-actions --region {deployed.region} --alarm-names {quote(alarm.name)}"
@@ -46,32 +46,36 @@ def of_alarms(
 
 
 def of_subscribers(subscribers: Sequence[Subscriber], deployed: Stack) -> Finding:
-    """Who gets the messages, and whether the stack's own address does."""
+    """Return the finding on the subscribers of the messages, and on the stack's own address."""
     address, topic = deployed.parameters["NotificationEmail"], deployed.outputs["Topic"]
     resend = (
         f"aws sns subscribe --region {deployed.region} --topic-arn {topic} --protocol email --notification-endpoint"
     )
     problems = [
         Problem(
-            f"{subscriber.endpoint} has not confirmed, and gets no message: follow the link in the mail with the "
-            "subject AWS Notification - Subscription Confirmation. Where that is lost, this sends another:",
+            f"{subscriber.endpoint} has not confirmed and gets no message: follow the link in the mail with the "
+            "subject AWS Notification - Subscription Confirmation. If the mail is lost, this command sends another:",
             f"{resend} {quote(subscriber.endpoint)}",
         )
         for subscriber in subscribers
         if subscriber.protocol == "email" and not subscriber.confirmed
     ]
     if address and address not in {subscriber.endpoint for subscriber in subscribers}:
-        problems.append(Problem(f"{address} is not subscribed any more. This asks anew:", f"{resend} {quote(address)}"))
+        what = f"{address} is no longer subscribed. This command subscribes it again:"
+        problems.append(Problem(what, f"{resend} {quote(address)}"))
     names = [s.endpoint if s.protocol == "email" else s.protocol for s in subscribers if s.confirmed]
-    return Finding(", ".join(names) or "to nobody", problems)
+    return Finding(", ".join(names) or "no confirmed subscriber", problems)
 
 
 def of_errors(errors: Mapping[str, Entry], deployed: Stack, written: Mapping[str, datetime], now: datetime) -> Finding:
-    """The last error; one needs a hand if its source (if that is not known: any source) has had no snapshot since."""
+    """Return the finding on the last error. An error is a problem until its source has a later snapshot.
+
+    If the source is not known, all sources must have one.
+    """
     problems = []
     for source, entry in errors.items():
         newest = written.get(source) if source else min(written.values(), default=None)
-        if newest is None or newest < entry.time.replace(microsecond=0):  # S3 has whole seconds
+        if newest is None or newest < entry.time.replace(microsecond=0):  # S3's times are whole seconds
             what = (
                 f"A run{f' of {source}' if source else ''} failed {age(entry.time, now)}, and none has succeeded since."
             )

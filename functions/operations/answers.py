@@ -1,4 +1,4 @@
-"""What the operator answered at the first `make deploy`: a file for each stack, in SAM's own format.
+"""The operator's answers at the first `make deploy`: a file for each stack, in SAM's own format.
 
 SAM reads it (`--config-file`), the operator edits it, and Git ignores it.
 """
@@ -17,13 +17,13 @@ from operations.terminal import say
 
 DEFAULT_STACK = "fine-tuning-snapshots"
 ROOT = Path(__file__).parents[2]
-# The tests' operators have folders of their own.
+# The operators in the tests have their own folders.
 _FOLDER = Path(os.environ.get("ANSWERS_FOLDER") or ROOT)
-_VERSION_1 = _FOLDER / "samconfig.local.toml"  # the only file, of whatever stack
+_VERSION_1 = _FOLDER / "samconfig.local.toml"  # the only file of version 1, for any stack
 
 
 class Answers(NamedTuple):
-    """What a file holds."""
+    """The content of a file."""
 
     region: str | None
     profile: str | None
@@ -31,17 +31,17 @@ class Answers(NamedTuple):
 
 
 def file(stack: str) -> Path:
-    """The file of a stack."""
+    """Return the path of a stack's file."""
     return _FOLDER / f"samconfig.{stack}.toml"
 
 
 def stacks() -> list[str]:
-    """The stacks that have a file."""
+    """Return the names of the stacks that have a file."""
     return sorted(path.name.removeprefix("samconfig.").removesuffix(".toml") for path in _FOLDER.glob(file("*").name))
 
 
 def read(stack: str) -> Answers | None:
-    """The answers for a stack, None if it has no file; raises OperationError if that cannot be read."""
+    """Return the answers for a stack, None if it has no file; raises OperationError if the file cannot be read."""
     path = file(stack)
     if not path.exists():
         return None
@@ -54,7 +54,7 @@ def read(stack: str) -> Answers | None:
 
 
 def write(stack: str, region: str, parameters: Mapping[str, str]) -> None:
-    """Write the file of a stack, whole or not at all; raises OperationError if there is one by now."""
+    """Write the file of a stack, completely or not at all; raises OperationError if it exists already."""
     settings = tomlkit.parse((ROOT / "samconfig.toml").read_text())
     settings["default"]["global"]["parameters"] |= {"stack_name": stack, "region": region}
     settings["default"]["deploy"]["parameters"]["parameter_overrides"] = parameters
@@ -62,7 +62,7 @@ def write(stack: str, region: str, parameters: Mapping[str, str]) -> None:
     half_made = path.with_suffix(f".{os.getpid()}")
     half_made.write_text(tomlkit.dumps(settings))
     try:
-        path.hardlink_to(half_made)  # a rename would replace what another `make deploy` has just written
+        path.hardlink_to(half_made)  # a rename would replace the file of another `make deploy`
     except FileExistsError:
         raise OperationError(
             f"Another `make deploy` has written {path.name} meanwhile. Nothing was deployed."
@@ -72,7 +72,7 @@ def write(stack: str, region: str, parameters: Mapping[str, str]) -> None:
 
 
 def take_over_version_1() -> None:
-    """Name the one file that version 1 knew after its stack."""
+    """Rename the only file of version 1 after its stack; raises OperationError if both files exist."""
     if not _VERSION_1.exists():
         return
     stack = _settings(_VERSION_1).get("stack_name", DEFAULT_STACK)
@@ -82,24 +82,24 @@ def take_over_version_1() -> None:
     if path.exists():
         raise OperationError(f"{_VERSION_1.name} and {path.name} are both for the stack {stack}: delete the older one.")
     _VERSION_1.rename(path)
-    say(f"Your answers are in {path.name} now ({_VERSION_1.name} before): each stack has a file of its own.")
+    say(f"Your answers have moved from {_VERSION_1.name} to {path.name}: each stack now has its own file.")
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """SAM's settings for a deployment."""
+    """Return SAM's settings for a deployment; raises OperationError if the file cannot be read."""
     try:
         sections = tomllib.loads(path.read_text()).get("default", {})
     except ValueError as error:
-        raise OperationError(f"{path.name} cannot be read ({error}): mend it, or delete it.") from None
+        raise OperationError(f"{path.name} cannot be read ({error}): correct it or delete it.") from None
     return {
         name: value
-        for section in ("global", "deploy")  # the later one wins
+        for section in ("global", "deploy")  # the second one overrides the first
         for name, value in sections.get(section, {}).get("parameters", {}).items()
     }
 
 
 def _parameters(overrides: Any) -> dict[str, str]:
-    """The template's parameters: a table, or as SAM writes them, `Name="value" …` in one text or several."""
+    """Return the template's parameters, from a table or from SAM's own form: `Name="value" …` in one or more texts."""
     if isinstance(overrides, dict):
         return {name: str(value) for name, value in overrides.items()}
     words = shlex.split(overrides if isinstance(overrides, str) else " ".join(overrides))

@@ -1,4 +1,4 @@
-"""A change set of CloudFormation: made by SAM, which uploads the function; looked at, and executed."""
+"""CloudFormation change sets: created by SAM, which uploads the function, then examined and executed."""
 
 import re
 import subprocess
@@ -17,7 +17,10 @@ _POLL_SECONDS = 1.0
 
 
 def create(target: Target) -> str | None:
-    """Upload what was built, and return the ARN of the change set that would deploy it; None if nothing changes."""
+    """Upload the built function, and return the ARN of the change set for it; None if nothing changes.
+
+    Raises OperationError if SAM fails.
+    """
     done = subprocess.run(  # noqa: S603  # no shell in between
         [
             *(sys.executable, "-m", "samcli", "deploy"),
@@ -36,14 +39,14 @@ def create(target: Target) -> str | None:
         return created[1]
     if "No changes to deploy" in done.stdout:
         return None
-    raise OperationError(f"SAM says neither what it made nor that nothing changes:\n{done.stdout}{done.stderr}")
+    raise OperationError(f"SAM's output names no change set:\n{done.stdout}{done.stderr}")
 
 
 def losses(target: Target, change_set: str) -> list[str]:
-    """The resources that a change set removes or replaces, as `removes AWS::Scheduler::Schedule FullListingteamb`.
+    """Return the resources that a change set removes or replaces, like `removes AWS::Scheduler::Schedule FullListinga`.
 
-    Not those that it replaces conditionally: that is, if another one is replaced, which then is here; or if one part of
-    a property changes, such as the name among all that describes a table of Glue.
+    Conditional replacements are left out: they depend on another replaced resource, which is in the list, or on a part
+    of a property, such as the name in the whole description of a Glue table.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
     """
     pages = target.session.client("cloudformation").get_paginator("describe_change_set")
@@ -57,7 +60,7 @@ def losses(target: Target, change_set: str) -> list[str]:
 
 
 def execute(target: Target, change_set: str) -> None:
-    """Deploy a change set and wait for its end, told by its events; raises OperationError if that is a failure."""
+    """Execute a change set, and report its events until it has ended; raises OperationError if it fails."""
     cloudformation = target.session.client("cloudformation")
     newest = next(_events(target, target.name))["EventId"]
     cloudformation.execute_change_set(ChangeSetName=change_set)
@@ -67,30 +70,30 @@ def execute(target: Target, change_set: str) -> None:
 
 
 def _hint(target: Target) -> str:
-    return f"If a parameter is wrong, mend it in {answers.file(target.name).name}. Then `make deploy` again."
+    return f"If a parameter is wrong, correct it in {answers.file(target.name).name}. Then run `make deploy` again."
 
 
 def discard(target: Target, change_set: str) -> None:
-    """Delete a change set that is not wanted."""
+    """Delete a change set that the operator does not want."""
     target.session.client("cloudformation").delete_change_set(ChangeSetName=change_set)
 
 
 def delete_stack(target: Target) -> None:
-    """Delete a stack and wait for its end; raises OperationError if something of it cannot be deleted."""
+    """Delete a stack, and report its events until it has ended; raises OperationError if that fails."""
     event = next(_events(target, target.name))
     target.session.client("cloudformation").delete_stack(StackName=event["StackId"])
-    # A stack that is gone has its events under its id only.
+    # The events of a deleted stack are available only under its id.
     status = _follow(target, event["StackId"], event["EventId"])
     if status != "DELETE_COMPLETE":
         raise OperationError(f"The stack could not be deleted: {failure(target)}")
 
 
 def failure(target: Target) -> str:
-    """What failed first in the newest operation on a stack, and why."""
-    reason = "the stack's events do not say why"
+    """Return which resource failed first in the newest operation on a stack, and the reason."""
+    reason = "the stack's events give no reason"
     for event in _events(target, target.name):
         status, why = event["ResourceStatus"], event.get("ResourceStatusReason", "")
-        # When one has failed, CloudFormation cancels those that are under way.
+        # After a failure CloudFormation cancels the other resources in progress.
         if status.endswith("_FAILED") and not _is_of_stack(event) and "cancelled" not in why:
             reason = f"{event['LogicalResourceId']}: {why}"
         if _is_of_stack(event) and status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"}:
@@ -98,12 +101,12 @@ def failure(target: Target) -> str:
     return reason
 
 
-def _follow(target: Target, stack: str, told: str) -> str:
-    """Tell a stack's events after the one `told` until its operation has ended; returns the status."""
+def _follow(target: Target, stack: str, last: str) -> str:
+    """Report a stack's events after the `last` one until its operation has ended; return the status."""
     try:
         while True:
-            for event in _events_after(target, stack, told):
-                told, status = event["EventId"], str(event["ResourceStatus"])
+            for event in _events_after(target, stack, last):
+                last, status = event["EventId"], str(event["ResourceStatus"])
                 if status.endswith("_IN_PROGRESS"):
                     continue
                 say(f"  {status:24} {event['LogicalResourceId']}")
@@ -111,16 +114,16 @@ def _follow(target: Target, stack: str, told: str) -> str:
                     return status
             time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
-        raise OperationError(f"\nNot waiting any longer: AWS goes on with the stack {target.name}.") from None
+        raise OperationError(f"\nStopped waiting. AWS continues with the stack {target.name}.") from None
 
 
-def _events_after(target: Target, stack: str, told: str) -> list[dict[str, Any]]:
-    """The events of a stack after one, the oldest first."""
-    return list(takewhile(lambda event: event["EventId"] != told, _events(target, stack)))[::-1]
+def _events_after(target: Target, stack: str, last: str) -> list[dict[str, Any]]:
+    """Return the events of a stack after the `last` one, oldest first."""
+    return list(takewhile(lambda event: event["EventId"] != last, _events(target, stack)))[::-1]
 
 
 def _events(target: Target, stack: str) -> Iterator[dict[str, Any]]:
-    """The events of a stack, the newest first."""
+    """Yield the events of a stack, newest first."""
     cloudformation: Any = target.session.client("cloudformation")
     for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack):
         yield from page["StackEvents"]

@@ -1,4 +1,4 @@
-"""`make deploy`: create or update the stack, asking only what is not known."""
+"""`make deploy`: creates or updates the stack, and asks only for missing parameters."""
 
 import re
 
@@ -8,37 +8,39 @@ from operations.errors import OperationError, run
 from operations.stack import NoRegionError, Stack, Target, chosen_name, describe, named
 from operations.terminal import ask, confirm, say
 
-# A stack that never came up: AWS lets it be deleted only, and there is nothing in it.
-_NEVER_CAME_UP = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
+# The first deployment failed: the stack can only be deleted, and holds no data.
+_NEVER_CREATED = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html
-_WAY_OUT = {
+_REPAIR_COMMANDS = {
     "DELETE_FAILED": "delete-stack",
     "UPDATE_FAILED": "rollback-stack",
     "UPDATE_ROLLBACK_FAILED": "continue-update-rollback",
 }
-# The name of the function, which AWS makes of the stack's, `-SnapshotFunction-` and 12 characters, has at most 64.
+# The function's name has at most 64 characters: the stack's name, `-SnapshotFunction-` and 12 characters by AWS.
 _LONGEST_NAME = 34
 
 
 def main() -> None:
-    """Deploy; raises OperationError if that is not possible, not wanted, or fails."""
+    """Deploy the stack; raises OperationError if that is impossible, not wanted, or fails."""
     target = _target()
     stack = describe(target)
-    if stack and stack.status == "REVIEW_IN_PROGRESS":  # nothing but a change set, of a `make deploy` that was stopped
+    if stack and stack.status == "REVIEW_IN_PROGRESS":  # only a change set, left by a `make deploy` that was stopped
         stack = None
     if stack:
         _check_usable(target, stack)
-    if stack and stack.status in _NEVER_CAME_UP:
+    if stack and stack.status in _NEVER_CREATED:
         _delete_failed(target, stack)
         stack = None
     if stack is None and len(target.name) > _LONGEST_NAME:
-        raise OperationError(f"The name {target.name} is too long: a stack's has at most {_LONGEST_NAME} characters.")
-    _know_parameters(target, stack)
+        raise OperationError(
+            f"The name {target.name} is too long: a stack's name has at most {_LONGEST_NAME} characters."
+        )
+    _prepare_answers(target, stack)
     _deploy(target)
 
 
 def _target() -> Target:
-    """The stack to deploy; asks for its region and name if nothing says them."""
+    """Return the stack to deploy; asks for its region and name if they are not known."""
     name, region = chosen_name(), None
     _check_name(name or DEFAULT_STACK)
     try:
@@ -55,55 +57,56 @@ def _target() -> Target:
 
 def _check_name(name: str) -> None:
     if not re.fullmatch("[A-Za-z][A-Za-z0-9-]*", name):
-        raise OperationError(f"{name!r} cannot name a stack: it takes letters, digits and hyphens, a letter first.")
+        raise OperationError(f"{name!r} is not a valid stack name: use letters, digits and hyphens, a letter first.")
 
 
 def _check_usable(target: Target, stack: Stack) -> None:
-    """Raise OperationError for a stack that is not this project's, or has to be left alone for now."""
+    """Raise OperationError for a stack of another project, or one that cannot be updated now."""
     if not {"Sources", "SecretPrefix"} <= stack.parameters.keys():
         raise OperationError(
-            f"The stack {stack.name} in {stack.region} is not one of this project: choose another name."
+            f"The stack {stack.name} in {stack.region} belongs to another project: choose another name."
         )
     if stack.status.endswith("_IN_PROGRESS"):
         raise OperationError(
-            f"Another deployment of {stack.name} in {stack.region} is under way ({stack.status}): wait for its end."
+            f"Another deployment of {stack.name} in {stack.region} is in progress ({stack.status}): wait until it ends."
         )
-    if stack.status in _WAY_OUT:
-        command = f"aws cloudformation {_WAY_OUT[stack.status]} --stack-name {stack.name} --region {stack.region}"
+    if stack.status in _REPAIR_COMMANDS:
+        repair = _REPAIR_COMMANDS[stack.status]
+        command = f"aws cloudformation {repair} --stack-name {stack.name} --region {stack.region}"
         raise OperationError(
             f"The stack {stack.name} in {stack.region} is stuck in {stack.status}. {changes.failure(target)}\n"
-            f"Mend that, run `{command}`, wait for its end, and `make deploy` again."
+            f"Remove the cause, run `{command}`, wait until it ends, and run `make deploy` again."
         )
 
 
 def _delete_failed(target: Target, stack: Stack) -> None:
     say(
         f"The first deployment of {stack.name} in {stack.region} failed: {changes.failure(target)}\n"
-        f"It left the stack in {stack.status}, in which it can only be deleted."
+        f"The stack is in {stack.status} and can only be deleted."
     )
-    confirm("Delete that stack, which never came up, and deploy?")
+    confirm("Delete the failed stack, and deploy again?")
     changes.delete_stack(target)
 
 
-def _know_parameters(target: Target, stack: Stack | None) -> None:
-    """See to it that the stack has a file of answers, and that they can be deployed."""
+def _prepare_answers(target: Target, stack: Stack | None) -> None:
+    """Check the stack's file of answers, or write one from the deployed stack or the operator's answers."""
     file = answers.file(target.name).name
     if target.answers:
         try:
             parameters.check(target.answers.parameters)
         except OperationError as error:
-            raise OperationError(f"{error}\nMend it in {file}.") from None
+            raise OperationError(f"{error}\nCorrect it in {file}.") from None
         if stack and (changed := parameters.differences(stack.parameters, target.answers.parameters)):
-            say(f"{file} is not what is deployed. This deployment changes")
+            say(f"{file} differs from the deployed stack. This deployment changes")
             say("\n".join(f"  {line}" for line in changed))
-            say(f"To keep what is deployed, stop here, delete {file}, and `make deploy` again.")
+            say(f"To keep the deployed values, stop here, delete {file}, and run `make deploy` again.")
         return
     if stack:
         values = {
             name: stack.parameters.get(name, str(definition["Default"]))
             for name, definition in parameters.defined().items()
         }
-        say(f"The stack {stack.name} in {stack.region} exists: its parameters are in {file} now.")
+        say(f"The stack {stack.name} in {stack.region} exists: its parameters are now in {file}.")
     else:
         say(f"The stack {target.name} in {target.region} is new.")
         values = parameters.ask_for_all()
@@ -112,7 +115,7 @@ def _know_parameters(target: Target, stack: Stack | None) -> None:
 
 
 def _deploy(target: Target) -> None:
-    say("Uploading the function, and looking what changes …")
+    say("Uploading the function and checking what changes …")
     change_set = changes.create(target)
     if change_set is None:
         print(f"Nothing changes: the stack {target.name} in {target.region} is up to date.")

@@ -1,4 +1,4 @@
-"""What stands in an operator's way, as one sentence instead of a traceback."""
+"""Errors for the operator, as one sentence instead of a traceback."""
 
 import io
 import os
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from botocore import exceptions
 
-# Credentials that AWS does not know, or no longer:
+# Error codes for invalid or expired credentials:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html
 _REFUSED_CREDENTIALS = {
     "ExpiredToken",
@@ -22,18 +22,18 @@ _LOG_IN = "Set them with `aws configure`, choose a profile with AWS_PROFILE, or 
 
 
 class OperationError(Exception):
-    """The message says what is wrong and what to do."""
+    """An error whose message says what is wrong and what to do."""
 
 
 def run(command: Callable[[], None]) -> None:
-    """Run a command; exit with a sentence and status 1 if something of the operator's or of AWS's is wrong."""
+    """Run a command; exit with a sentence and status 1 on an error of the operator or of AWS."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # what a terminal's encoding lacks is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")  # a character that the terminal lacks must not fail a command
     try:
         command()
         sys.stdout.flush()
-    except BrokenPipeError:  # as of `| head`, which has read enough
-        # Or Python would fail when it flushes at the end: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    except BrokenPipeError:  # for example, `| head` has read enough
+        # Without this, Python's final flush fails: https://docs.python.org/3/library/signal.html#note-on-sigpipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
@@ -45,7 +45,7 @@ def run(command: Callable[[], None]) -> None:
 
 
 def explain(error: exceptions.ClientError | exceptions.BotoCoreError) -> str:
-    """A sentence for an error of AWS's or on the way there."""
+    """Return a sentence for an error of AWS, or of the connection to it."""
     match error:
         case exceptions.ClientError() if error.response["Error"]["Code"] in _REFUSED_CREDENTIALS:
             return f"AWS refuses the credentials ({error.response['Error']['Message']}). {_LOG_IN}"

@@ -1,4 +1,4 @@
-"""What is well with a stack and its sources, and what needs a hand, judged by what AWS says of them."""
+"""Findings on a stack and its sources: their state, and the problems that need attention."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -12,26 +12,28 @@ from operations.stack import Stack
 
 
 class Problem(NamedTuple):
-    """Something that needs a hand, and the command that helps, if there is one."""
+    """A problem that needs attention, and the command that helps, if there is one."""
 
     what: str
     command: str = ""
 
 
 class Finding(NamedTuple):
-    """What is shown of a part of the stack, and what is wrong with it."""
+    """The text that is shown for a part of the stack, and its problems."""
 
     text: str
     problems: Sequence[Problem] = ()
 
 
 def of_stack(deployed: Stack) -> Finding:
-    """The stack's own status."""
+    """Return the finding on the stack's own status."""
     problems = []
     if deployed.status.endswith("ROLLBACK_FAILED"):
         command = f"aws cloudformation continue-update-rollback --region {deployed.region} --stack-name {deployed.name}"
         problems = [
-            Problem(f"The stack is in {deployed.status}: no update is possible until it has gone back.", command)
+            Problem(
+                f"The stack is in {deployed.status}: no update is possible until the rollback is complete.", command
+            )
         ]
     elif "ROLLBACK" in deployed.status or "FAILED" in deployed.status:
         problems = [
@@ -41,7 +43,7 @@ def of_stack(deployed: Stack) -> Finding:
 
 
 def of_snapshot(newest: Snapshot | None, deployed: Stack, source: str, now: datetime) -> Finding:
-    """The age of a source's newest snapshot."""
+    """Return the finding on the age of a source's newest snapshot."""
     if newest is None:
         command = deployed.command("invoke", SOURCE=source)
         return Finding("No snapshot", [Problem(f"There is no snapshot of {source} yet.", command)])
@@ -55,10 +57,10 @@ def of_snapshot(newest: Snapshot | None, deployed: Stack, source: str, now: date
 
 
 def of_jobs(newest: Snapshot | None, _deployed: Stack) -> Finding:
-    """A source's jobs by status."""
+    """Return the finding on a source's jobs by status."""
     if newest is None:
         return Finding("")
-    if newest.jobs is None:  # the next run lists everything, and replaces the table
+    if newest.jobs is None:  # not a problem: the next run lists everything, and replaces the table
         return Finding("a table that cannot be read")
     statuses = [*KNOWN_STATUSES, *sorted({*newest.jobs} - {*KNOWN_STATUSES})]
     counts = ", ".join(f"{newest.jobs[status]} {status}" for status in statuses if newest.jobs[status])
@@ -66,7 +68,7 @@ def of_jobs(newest: Snapshot | None, _deployed: Stack) -> Finding:
 
 
 def of_schedules(schedules: Iterable[Schedule], deployed: Stack, source: str, now: datetime) -> Finding:
-    """When a source runs next."""
+    """Return the finding on a source's schedules, and when it runs next."""
     own = [schedule for schedule in schedules if schedule.source == source]
     console = f"https://{deployed.region}.console.aws.amazon.com/scheduler/home?region={deployed.region}#schedules"
     problems = [
@@ -75,8 +77,8 @@ def of_schedules(schedules: Iterable[Schedule], deployed: Stack, source: str, no
         if not schedule.enabled and deployed.parameters["ScheduleState"] == "ENABLED"
     ]
     if {schedule.full for schedule in own} != {True, False}:
-        # CloudFormation does not look whether a resource that it made is still there.
-        what = f"A schedule of {source} is gone. Deploy the stack without the source in Sources, then with it again:"
+        # CloudFormation does not notice that a resource was deleted by hand.
+        what = f"A schedule of {source} is missing. Deploy the stack without the source in Sources, then with it again:"
         problems.append(Problem(what, deployed.command("deploy")))
     enabled = [schedule for schedule in own if schedule.enabled]
     regular = next((schedule for schedule in enabled if not schedule.full), None)
@@ -89,7 +91,7 @@ def of_schedules(schedules: Iterable[Schedule], deployed: Stack, source: str, no
 
 
 def of_secret(problem: str, deployed: Stack, source: str) -> Finding:
-    """Whether a run finds its secret."""
+    """Return the finding on a source's secret; its text is always empty."""
     if not problem:
         return Finding("")
     name = deployed.parameters["SecretPrefix"] + source
@@ -100,7 +102,7 @@ def of_secret(problem: str, deployed: Stack, source: str) -> Finding:
 
 
 def age(time: datetime, now: datetime) -> str:
-    """How long ago a time is, in the unit that says most."""
+    """Return how long ago a time is, in days, hours or minutes."""
     minutes = int((now - time).total_seconds() // 60)
     for unit, length in (("day", 24 * 60), ("hour", 60), ("minute", 1)):
         if minutes >= 2 * length or (minutes >= length and unit == "minute"):

@@ -1,4 +1,4 @@
-"""`make invoke`: runs the deployed function once, and waits for its result."""
+"""`make invoke`: runs the deployed function once and waits for its result."""
 
 import json
 import os
@@ -11,13 +11,13 @@ from snapshot.settings import DEFAULT_SOURCE
 from operations import stack
 from operations.errors import OperationError, run
 
-# As long as the function may run, and a little for the way. A client that tries again would start a second run; and
-# a connection without traffic may be cut on the way: https://repost.aws/knowledge-center/lambda-function-retry-timeout-sdk
+# The function's longest time-out, and a margin. A retry would start a second run. Networks may drop idle connections:
+# https://repost.aws/knowledge-center/lambda-function-retry-timeout-sdk
 _CONFIG = Config(read_timeout=15 * 60 + 30, retries={"total_max_attempts": 1}, tcp_keepalive=True)
 
 
 def main() -> None:
-    """Print the summary of a run; raises OperationError with the sentence that a failed run ends with."""
+    """Print the summary of a run; raises OperationError with the error of a failed run."""
     event = _event()
     deployed = stack.deployed()
     response = deployed.session.client("lambda", config=_CONFIG).invoke(
@@ -30,13 +30,13 @@ def main() -> None:
 
 
 def _event() -> bytes:
-    """The event in the file EVENT, or one for SOURCE; raises OperationError if both are given."""
+    """Return the event in the file EVENT, or one for SOURCE; raises OperationError if both are given."""
     source, path, full = (os.environ.get(name, "") for name in ("SOURCE", "EVENT", "FULL"))
     if not path:
         return json.dumps({"source": source or DEFAULT_SOURCE, "full": full not in {"", "0"}}).encode()
     if source or full:
         raise OperationError(
-            "EVENT is a whole event, with its own source and full: leave out EVENT, or both SOURCE and FULL."
+            "EVENT is a whole event with its own source and full: leave out EVENT, or both SOURCE and FULL."
         )
     try:
         return Path(path).read_bytes()
@@ -45,7 +45,7 @@ def _event() -> bytes:
 
 
 def _sentence(error: dict[str, Any]) -> str:
-    """What a failed run ended with: the function's own errors are sentences, others are understood by their type."""
+    """Return the message of a failed run, with its type unless it is a sentence, as the function's own errors are."""
     message: str = error.get("errorMessage", "")
     return message if message.endswith(".") else f"{error.get('errorType')}: {message}"
 

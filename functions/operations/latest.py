@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def newest(s3: Any, deployed: Stack, source: str) -> Any:
-    """S3's response with the newest table of a source; None if there is none."""
+    """Return S3's response with the newest table of a source; None if there is none."""
     bucket, _, folder = deployed.outputs["LatestSnapshots"].removeprefix("s3://").partition("/")
     try:
         return s3.get_object(Bucket=bucket, Key=f"{folder}{source}.tsv")

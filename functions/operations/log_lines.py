@@ -1,6 +1,6 @@
-"""What a line of the function's log says: one of the function, of Lambda's Python runtime, or of Lambda itself.
+"""Parsing of the function's log, whose lines are written by the function, Lambda's Python runtime, or Lambda itself.
 
-The runtime and Lambda write JSON too, as the template asks for:
+The runtime and Lambda write JSON too, because the template selects it:
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
 """
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-# Every line of the function has these, or they are in the message or in the columns before it.
+# These fields are in every line, or already shown in the message or the columns before it.
 _NOT_SHOWN = {
     "level", "location", "message", "timestamp", "service", "version", "source", "snapshot_time", "cold_start",
     "function_name", "function_memory_size", "function_arn", "function_request_id", "xray_trace_id",
@@ -19,7 +19,7 @@ _NOT_SHOWN = {
 
 
 class Entry(NamedTuple):
-    """One line of the log; `source` is empty where only the request is known, and `fields` what else is to be seen."""
+    """One line of the log; `source` is empty if the line does not name it; `fields` are the other fields to show."""
 
     time: datetime
     level: str
@@ -33,12 +33,12 @@ class Entry(NamedTuple):
 
 
 def plain(text: str) -> str:
-    """A text on one line, without anything that a terminal would obey."""
+    """Return a text on one line, without control characters for the terminal."""
     return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
 
 
 def entries(events: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
-    """What events of CloudWatch Logs, oldest first, say; an error once, though the runtime and Lambda repeat it."""
+    """Yield the entries in CloudWatch's log events, oldest first; an error that Lambda or the runtime repeats, once."""
     failed: set[str] = set()  # requests whose error has been shown
     for event in events:
         time = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
@@ -57,9 +57,9 @@ def entries(events: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
             case {"type": "platform.report", "record": dict(record)}:
                 request = record.get("requestId", "")
                 entry = _of_platform(time, record) if request not in failed else None
-            case {"type": _}:  # the start of a run and the like
+            case {"type": _}:  # other reports of Lambda, such as the start of a run
                 entry, request = None, ""
-            case _:  # Only what crashes writes text: the interpreter, or Lambda for it.
+            case _:  # not JSON: only a crash of the interpreter writes text, or Lambda for it
                 entry, request = Entry(time, "ERROR", "", event["message"]), ""
         if entry:
             if request and entry.level in {"ERROR", "CRITICAL"}:
@@ -76,14 +76,14 @@ def _of_function(time: datetime, line: Mapping[str, Any]) -> Entry:
 
 
 def _field(name: str, value: Any) -> str:
-    """A field as NAME=VALUE; of counts those that are not 0."""
+    """Return a field as NAME=VALUE; for an object, its values other than 0."""
     if isinstance(value, dict):
         return " ".join(_field(inner, count) for inner, count in value.items() if count)
     return f"{name}={value if isinstance(value, str) else json.dumps(value)}"
 
 
 def _of_platform(time: datetime, record: Mapping[str, Any]) -> Entry | None:
-    """What a report at a run's end says, if that did not succeed.
+    """Return the entry for Lambda's report of a run that failed; None for one that succeeded.
 
     https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
     """
@@ -99,5 +99,5 @@ def _of_platform(time: datetime, record: Mapping[str, Any]) -> Entry | None:
         )
         if metric in metrics
     ]
-    cause = {"timeout": "it took longer than a run may"}.get(status, record.get("errorType", status))
+    cause = {"timeout": "it exceeded the time-out"}.get(status, record.get("errorType", status))
     return Entry(time, "ERROR", "", f"Lambda ended the run: {cause}", " ".join(fields))

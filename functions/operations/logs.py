@@ -1,4 +1,4 @@
-"""`make logs`: prints what the function logged, one line an entry, without the metric lines."""
+"""`make logs`: prints the function's log, one line per entry, without the metric lines."""
 
 import os
 import re
@@ -15,10 +15,10 @@ _DEFAULT_SINCE = "1day ago"
 _AGO = re.compile(r"(\d+)\s*(min|minute|h|hour|d|day|w|week)s?(\s+ago)?", re.IGNORECASE)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}  # by the first letter
 
-# Which lines CloudWatch leaves out. The metrics are log lines, and many.
+# Filter patterns for CloudWatch. The first one leaves out the many metric lines.
 _ALL = "-CloudWatchMetrics"
-# Terms of which a line must have one, for what `entries` takes for an error: the rest is not even sent. In JSON the
-# level of the function and of the runtime, or the status in Lambda's report; as text what a crash begins with.
+# A line must have one of these terms, so that CloudWatch sends only what `entries` may take for an error: in JSON the
+# level of the function or the runtime, or the status in Lambda's report; in text the beginning of a crash.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/matching-terms-unstructured-log-events.html
 _ERRORS = (
     '?ERROR ?CRITICAL ?error ?failure ?timeout ?Traceback ?"Fatal Python error" ?"Task timed out" ?"Runtime exited"'
@@ -26,10 +26,10 @@ _ERRORS = (
 
 
 def main() -> None:
-    """Print the log SINCE a time, from the LEVEL on."""
+    """Print the log SINCE a time, with entries of LEVEL and above."""
     level = (os.environ.get("LEVEL") or LEVELS[0]).upper()
     if level not in LEVELS:
-        raise OperationError(f"LEVEL is one of {', '.join(LEVELS)}, not {level}.")
+        raise OperationError(f"LEVEL must be one of {', '.join(LEVELS)}, not {level}.")
     since = start(os.environ.get("SINCE") or _DEFAULT_SINCE, datetime.now(UTC))
     deployed = stack.deployed()
     entry = None
@@ -42,20 +42,20 @@ def main() -> None:
 
 
 def start(since: str, now: datetime) -> datetime:
-    """When the log is to begin: some minutes, hours, days or weeks ago, or at a time (in UTC, if it has no zone)."""
+    """Return the time that `since` means: minutes, hours, days or weeks ago, or ISO 8601 (UTC if it has no zone)."""
     try:
         if ago := _AGO.fullmatch(since.strip()):
             return now - timedelta(**{_UNITS[ago[2][0].lower()]: int(ago[1])})
         time = datetime.fromisoformat(since.strip())
     except (ValueError, OverflowError):
         raise OperationError(
-            f"SINCE={since} is not understood: say it like '2days ago', '30min ago' or 2026-01-31T12:00."
+            f"SINCE={since} is not valid: it must look like '2days ago', '30min ago' or 2026-01-31T12:00."
         ) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def read(logs: Any, group: str, since: datetime, level: str) -> Iterator[Entry]:
-    """The log of a level and those above it, oldest first."""
+    """Yield the entries of a level and above, oldest first."""
     is_error = LEVELS.index(level) >= LEVELS.index("ERROR")
     pages = logs.get_paginator("filter_log_events").paginate(
         logGroupName=group, startTime=int(since.timestamp() * 1000), filterPattern=_ERRORS if is_error else _ALL

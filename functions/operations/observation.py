@@ -1,4 +1,4 @@
-"""What AWS says of the parts of a stack, with few calls; each function makes those for one kind of part."""
+"""The state of a stack's parts, read from AWS with few calls; one function for each kind of part."""
 
 import io
 import json
@@ -20,7 +20,7 @@ _CALLS_AT_ONCE = 8
 class Snapshot(NamedTuple):
     """The newest table of a source; `jobs` counts by status, and is None if the table cannot be read.
 
-    A repeated run has the time of the first attempt, so when the table was written is another matter.
+    `time` is the snapshot's; `written` may be later, because a retried run keeps the time of its first attempt.
     """
 
     time: datetime
@@ -40,7 +40,7 @@ class Schedule(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """An alarm; its `source` is empty for the one of the whole stack. Only SnapshotMissing alarms without data."""
+    """An alarm; `source` is empty for the alarm of the whole stack. Only SnapshotMissing alarms without data."""
 
     name: str
     source: str
@@ -61,7 +61,7 @@ class Subscriber(NamedTuple):
 
 
 def snapshot(s3: Any, deployed: Stack, source: str) -> Snapshot | None:
-    """The newest table: read whole, so that the counts are of the very table whose age is shown."""
+    """Return the newest table of a source, or None; one response, so that age and counts are of the same table."""
     response = newest(s3, deployed, source)
     if response is None:
         return None
@@ -78,7 +78,7 @@ def snapshot(s3: Any, deployed: Stack, source: str) -> Snapshot | None:
 
 
 def schedules(scheduler: Any, group: str) -> list[Schedule]:
-    """All schedules of the stack."""
+    """Return all schedules of the stack."""
 
     def read(name: str) -> Schedule:
         schedule = scheduler.get_schedule(GroupName=group, Name=name)
@@ -99,7 +99,7 @@ def schedules(scheduler: Any, group: str) -> list[Schedule]:
 
 
 def alarms(cloudwatch: Any, topic: str) -> list[Alarm]:
-    """All alarms that report to the topic."""
+    """Return all alarms that send to the topic."""
     pages = cloudwatch.get_paginator("describe_alarms").paginate(ActionPrefix=topic)
     return [
         Alarm(
@@ -118,7 +118,7 @@ def alarms(cloudwatch: Any, topic: str) -> list[Alarm]:
 
 
 def subscribers(sns: Any, topic: str) -> list[Subscriber]:
-    """Who is subscribed to the topic; one that has unsubscribed is not."""
+    """Return the subscribers of the topic, without those that have unsubscribed."""
     pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
     return [
         Subscriber(
@@ -133,7 +133,7 @@ def subscribers(sns: Any, topic: str) -> list[Subscriber]:
 
 
 def secret_problem(secrets: Any, name: str) -> str:
-    """What keeps a run from reading the secret, of which only the description is read here; empty if nothing does."""
+    """Return why a run cannot read the secret; empty if it can. This reads only the secret's description."""
     try:
         description = secrets.describe_secret(SecretId=name)
     except secrets.exceptions.ResourceNotFoundException:
@@ -145,5 +145,5 @@ def secret_problem(secrets: Any, name: str) -> str:
 
 
 def last_errors(client: Any, group: str, now: datetime) -> dict[str, log_lines.Entry]:
-    """The last error of each source in the last day; under the empty name those of which the source is not known."""
+    """Return the last error of each source in the last day; an unknown source has the empty name."""
     return {entry.source: entry for entry in logs.read(client, group, now - timedelta(days=1), "ERROR")}

@@ -1,4 +1,4 @@
-"""The template's parameters: which values they take, and asking for them."""
+"""The template's parameters: checks of their values, and prompts for them."""
 
 import re
 from collections import Counter
@@ -13,17 +13,17 @@ from operations.terminal import ask, say
 
 
 def defined() -> dict[str, dict[str, Any]]:
-    """The parameters of the template that was built, by name; raises OperationError if none was."""
+    """Return the parameters of the built template, by name; raises OperationError if nothing is built."""
     path = ROOT / ".aws-sam" / "build" / "template.yaml"
     if not path.exists():
-        raise OperationError("Nothing is built: `make build` first.")
+        raise OperationError("Nothing is built: run `make build` first.")
     parameters: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text())["Parameters"]
     return parameters
 
 
 def ask_for_all() -> dict[str, str]:
-    """The operator's values; what CloudFormation would refuse is asked for again at once."""
-    say("Enter takes the value in brackets; all can be changed later.")
+    """Ask the operator for all values, and again for a value that CloudFormation would refuse."""
+    say("Enter takes the value in brackets. You can change every value later.")
     return {name: _ask_for(name, definition) for name, definition in defined().items()}
 
 
@@ -38,7 +38,7 @@ def _ask_for(name: str, definition: Mapping[str, Any]) -> str:
 
 
 def check(values: Mapping[str, str]) -> None:
-    """Raise OperationError for what CloudFormation or SAM would refuse, or silently ignore."""
+    """Raise OperationError for values that CloudFormation or SAM would refuse or silently ignore."""
     definitions = defined()
     for name, value in values.items():
         if name not in definitions:
@@ -48,21 +48,21 @@ def check(values: Mapping[str, str]) -> None:
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """The parameters that both have, with different values, as `Sources: default,team-b -> default`."""
+    """Return the parameters that both have with different values, like `Sources: default,team-b -> default`."""
     return [f"{name}: {old[name]} -> {new[name]}" for name in new if name in old and old[name] != new[name]]
 
 
 def _problem(name: str, value: str, definition: Mapping[str, Any]) -> str | None:
-    """What is wrong with a value, if anything is."""
+    """Return what is wrong with a value; None if nothing is."""
     parts = [part.strip() for part in value.split(",")] if definition["Type"] == "CommaDelimitedList" else [value]
     if not all(_is_allowed(part, definition) for part in parts):
         rule = definition.get("ConstraintDescription") or f"must be one of {', '.join(definition['AllowedValues'])}"
         return f"{name}: {value!r} is not valid: {rule}."
     if name == "Sources":
-        # Logical ids are made of the sources' letters and digits; two that are equal break the template.
+        # The template's logical ids have only a source's letters and digits, and must differ.
         ids = Counter(re.sub(r"[_-]", "", part) for part in parts)
         if same := [part for part in parts if ids[re.sub(r"[_-]", "", part)] > 1]:
-            return f"Sources: {' and '.join(same)} differ in '-' or '_' only: that takes a stack for each."
+            return f"Sources: {' and '.join(same)} differ in '-' or '_' only: give each one its own stack."
     return None
 
 

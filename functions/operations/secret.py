@@ -1,6 +1,6 @@
-"""`make secret`: puts an API key from a prompt or from standard input into a source's secret, if a run would take it.
+"""`make secret`: stores an API key from a prompt or from standard input in a source's secret, if a run would accept it.
 
-The key is in no argument, no environment and no file: others can read those.
+The key is never in an argument, the environment or a file, because others can read those.
 """
 
 import getpass
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def _prefix(target: Target) -> str:
-    """That which the operator gives, else that of the answers, else, as in a colleague's clone, the stack's own."""
+    """Return the prefix in SECRET_PREFIX, else in the answers, else (in a clone without answers) of the stack."""
     if prefix := os.environ.get("SECRET_PREFIX"):
         return prefix
     if target.answers:
@@ -36,7 +36,7 @@ def _prefix(target: Target) -> str:
 
 
 def _value(name: str, source: str) -> str:
-    """The key, without white space around; raises OperationError with what is wrong with it."""
+    """Return the key without surrounding white space; raises OperationError that says what is wrong with it."""
     try:
         Run.parse({"source": source})
         if sys.stdin.isatty():
@@ -48,7 +48,7 @@ def _value(name: str, source: str) -> str:
         parse(name, value, DEFAULT_BASE_URL)
     except UnicodeError:
         raise OperationError(
-            "The value is not UTF-8: save it as UTF-8, without a byte order mark. Nothing was stored."
+            "The value is not UTF-8: save it as UTF-8 without a byte order mark. Nothing was stored."
         ) from None
     except SnapshotError as error:
         error.source = source
@@ -70,8 +70,8 @@ def _put(target: Target, name: str, value: str) -> None:
         if "deletion" not in str(error):
             raise
         raise OperationError(
-            f"The secret {name} is scheduled for deletion, and its name is taken until then. Nothing was stored. "
-            "Restore it, then try again:\n"
+            f"The secret {name} is scheduled for deletion, and its name cannot be reused until then. Nothing was "
+            "stored. Restore the secret, then try again:\n"
             f"  aws secretsmanager restore-secret --region {target.region} --secret-id {name}"
         ) from None
 

@@ -1,4 +1,4 @@
-"""Which stack a command is about, in which region, and what AWS says of it."""
+"""The stack of a command: its name, its region, and its state in AWS."""
 
 import os
 from typing import NamedTuple
@@ -12,15 +12,15 @@ from operations.errors import OperationError
 
 
 class NoRegionError(OperationError):
-    """Neither the answers nor the AWS settings say which region."""
+    """Neither the answers nor the AWS settings name a region."""
 
 
 class Target(NamedTuple):
-    """A stack that a command is about, deployed or not."""
+    """The stack of a command, deployed or not."""
 
     name: str
     session: boto3.Session  # of its region
-    answers: Answers | None  # None without a file, as in a colleague's clone
+    answers: Answers | None  # None without a file, for example in a colleague's clone
 
     @property
     def region(self) -> str:
@@ -43,61 +43,61 @@ class Stack(NamedTuple):
         return str(self.session.region_name)
 
     def command(self, target: str, **variables: str) -> str:
-        """What to type for one of make's targets, about this stack."""
+        """Return the `make` command with a target and variables for this stack."""
         return " ".join(
             ["make", target, *(f"{name}={value}" for name, value in {**variables, "STACK": self.name}.items())]
         )
 
 
 def deployed() -> Stack:
-    """The stack that the operator means; raises OperationError if it is not there to be used."""
+    """Return the stack that the operator chose; raises OperationError if it is not deployed."""
     target = chosen()
     stack = describe(target)
     if stack is None:
         region_of = answers.file(target.name).name if target.answers else "AWS_DEFAULT_REGION"
         raise OperationError(
             f"There is no stack {target.name} in {target.region}. Deploy it with `make deploy STACK={target.name}`, "
-            f"or say which one you mean: STACK=… for another name, {region_of} for another region."
+            f"or choose another one: its name with STACK=…, its region with {region_of}."
         )
     if "SnapshotFunction" not in stack.outputs:
         raise OperationError(
-            f"The stack {stack.name} in {stack.region} is not one of this project, or it never came up "
-            f"({stack.status}): `make deploy STACK={stack.name}` says more."
+            f"The stack {stack.name} in {stack.region} belongs to another project, or its first deployment failed "
+            f"({stack.status}): `make deploy STACK={stack.name}` shows which."
         )
     return stack
 
 
 def chosen() -> Target:
-    """The stack that the operator means; raises OperationError if that or its region is not clear."""
+    """Return the stack that the operator chose; raises OperationError if its name or region is not clear."""
     return named(chosen_name() or DEFAULT_STACK)
 
 
 def chosen_name() -> str | None:
-    """STACK, else that of the only file of answers; None if there is none, and an OperationError if several."""
+    """Return STACK, else the stack of the only file of answers, else None; raises OperationError for several files."""
     answers.take_over_version_1()
     if name := os.environ.get("STACK"):
         return name
     names = answers.stacks()
     if len(names) > 1:
-        raise OperationError(f"Say which stack: `make … STACK={names[0]}`. There are answers for {', '.join(names)}.")
+        raise OperationError(f"Choose a stack: `make … STACK={names[0]}`. There are answers for {', '.join(names)}.")
     return names[0] if names else None
 
 
 def named(name: str, region: str | None = None) -> Target:
-    """A stack in the region given, that of its answers or that of the AWS settings; raises NoRegionError without."""
+    """Return a stack in the given region, else that of its answers or the AWS settings; raises NoRegionError."""
     own = answers.read(name)
     session = boto3.Session(
-        # AWS_REGION is known to AWS's other tools, but not to boto3.
+        # Other tools of AWS read AWS_REGION, but boto3 does not.
         region_name=region or (own and own.region) or os.environ.get("AWS_REGION") or None,
         profile_name=own.profile if own else None,
     )
     if not session.region_name:
-        raise NoRegionError("Say in which region: `export AWS_DEFAULT_REGION=us-east-1`, or whichever it is.")
+        raise NoRegionError("No AWS region is set: `export AWS_DEFAULT_REGION=us-east-1`, or another region.")
     return Target(name, session, own)
 
 
 def describe(target: Target) -> Stack | None:
-    """The stack as it is now; None if there is none."""
+    """Return the stack as AWS describes it now; None if it does not exist."""
     try:
         (stack,) = target.session.client("cloudformation").describe_stacks(StackName=target.name)["Stacks"]
     except ClientError as error:

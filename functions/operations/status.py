@@ -1,4 +1,4 @@
-"""`make status`: whether all is well with the deployed stack, and what to do about what is not."""
+"""`make status`: prints the state of the deployed stack, its problems, and what to do about them."""
 
 import shutil
 import sys
@@ -16,7 +16,7 @@ from operations.findings import Finding, Problem
 from operations.stack import Stack
 
 _SERVICES = ("s3", "secretsmanager", "scheduler", "cloudwatch", "sns", "logs")
-_CALLS_AT_ONCE = 10  # as many connections as a client of boto3 keeps
+_CALLS_AT_ONCE = 10  # as many as a boto3 client has connections
 # SNS has a code of its own: https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html
 _DENIED_CODES = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 _LABEL = 12  # characters, with the space after it
@@ -31,7 +31,7 @@ class Denied(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What was found of each source (its jobs last) and of each part of the stack, and the calls that were denied."""
+    """The findings on each source (its jobs last) and on each part of the stack, and the calls that AWS denied."""
 
     sources: dict[str, list[Finding]]
     parts: dict[str, Finding]
@@ -39,13 +39,13 @@ class Report(NamedTuple):
 
     @property
     def problems(self) -> list[Problem]:
-        """All that needs a hand, causes before effects."""
+        """All problems, causes before effects."""
         rows = [finding for row in self.sources.values() for finding in row]
         return [problem for finding in (*rows, *self.parts.values()) for problem in finding.problems]
 
 
 def main() -> None:
-    """Print the report; exit with status 1 if something needs a hand."""
+    """Print the report; exit with status 1 if there is a problem."""
     deployed = stack.deployed()
     report = examine(deployed, datetime.now(UTC))
     width = min(shutil.get_terminal_size().columns, _WIDEST)
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def examine(deployed: Stack, now: datetime) -> Report:
-    """Ask AWS for everything at once, then judge."""
+    """Read everything from AWS concurrently, and return the findings."""
     names = [name.strip() for name in deployed.parameters["Sources"].split(",")]
     outputs = deployed.outputs
     # In this thread: https://docs.aws.amazon.com/boto3/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions
@@ -103,7 +103,7 @@ def examine(deployed: Stack, now: datetime) -> Report:
 
 
 def _unless_denied(call: Callable[..., Any], *args: Any) -> Any:
-    """What a call returns, or Denied."""
+    """Return the result of a call, or Denied."""
     try:
         return call(*args)
     except ClientError as error:
@@ -113,7 +113,7 @@ def _unless_denied(call: Callable[..., Any], *args: Any) -> Any:
 
 
 def screen(report: Report, title: str, width: int) -> Iterator[str]:
-    """The lines of a report, as wide as the terminal; only commands are left whole, so that they can be copied."""
+    """Yield the lines of a report, wrapped at `width`, except commands: they stay whole, so that they can be copied."""
     yield f"{title}\n"
     for name, (*states, jobs) in report.sources.items():
         yield from _wrapped(name, ", ".join(state.text for state in states if state.text), width)
@@ -127,7 +127,7 @@ def screen(report: Report, title: str, width: int) -> Iterator[str]:
     if not report.problems:
         yield "All that you may read is well." if report.denied else "All is well."
         return
-    yield "Needs a hand:"
+    yield "Needs attention:"
     for problem in report.problems:
         yield from textwrap.wrap(problem.what, width, initial_indent="- ", subsequent_indent="  ", **_WHOLE_WORDS)
         if problem.command:

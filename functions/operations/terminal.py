@@ -1,4 +1,4 @@
-"""Talking with the operator, beside a command's answer on standard output."""
+"""Messages and questions to the operator; standard output is only for a command's result."""
 
 import os
 import sys
@@ -7,12 +7,12 @@ from operations.errors import OperationError
 
 
 def say(text: str) -> None:
-    """Tell something on standard error."""
+    """Print a message on standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def ask(question: str) -> str:
-    """The answer to a question, one line of standard input; raises OperationError if that has ended."""
+    """Ask a question and return the answer, one line of standard input; raises OperationError at its end."""
     print(question, end=" ", file=sys.stderr, flush=True)
     line = sys.stdin.readline()
     if not line:
@@ -21,10 +21,10 @@ def ask(question: str) -> str:
 
 
 def confirm(question: str) -> None:
-    """Return if the operator says yes, at a terminal or by CONFIRM=yes; raise OperationError if not."""
+    """Raise OperationError unless the operator says yes, at a terminal or with CONFIRM=yes."""
     if os.environ.get("CONFIRM") == "yes":
         return
     if not sys.stdin.isatty():
-        raise OperationError(f"{question} There is no terminal to ask at: say CONFIRM=yes. Nothing was changed.")
+        raise OperationError(f"{question} There is no terminal to confirm at: set CONFIRM=yes. Nothing was changed.")
     if ask(f"{question} [y/N]").lower() not in {"y", "yes"}:
         raise OperationError("Nothing was changed.")

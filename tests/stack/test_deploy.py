@@ -128,14 +128,14 @@ def test_failed_first_deployment_is_made_good(aws: EmbeddedAws, tmp_path: Path) 
     reason = "Invalid Schedule Expression cron(0 12 * *)."
     failed = operator.make("deploy", "STACK=mended", given=given, status=2)
     assert failed.output == ""
-    assert f"{reason}\nIf a parameter is wrong, mend it in samconfig.mended.toml." in failed.errors
+    assert f"{reason}\nIf a parameter is wrong, correct it in samconfig.mended.toml." in failed.errors
     assert {name for name in aws.buckets() - before if name.startswith("mended")} == set()
 
     edit(operator, "mended", ScheduleExpression="cron(0 12 * * ? *)")
     refused = operator.make("deploy", status=2).errors
     assert reason in refused
     assert "left the stack in ROLLBACK_COMPLETE, in which it can only be deleted." in refused
-    assert "say CONFIRM=yes" in refused
+    assert "set CONFIRM=yes" in refused
     assert operator.make("deploy", "CONFIRM=yes").output == "The stack mended in us-east-1 is deployed.\n"
 
 
@@ -145,7 +145,7 @@ def test_failed_first_deployment_is_made_good(aws: EmbeddedAws, tmp_path: Path) 
 def test_fresh_clone_deploys_what_the_stack_has(colleague: Operator, operator: Operator) -> None:
     printed = colleague.make("deploy", "STACK=team")
     assert printed.output == UNCHANGED
-    assert f"The stack team in us-east-1 exists: its parameters are in {FILE} now." in printed.errors
+    assert f"The stack team in us-east-1 exists: its parameters are now in {FILE}." in printed.errors
     assert answers(colleague) == answers(operator)
 
 
@@ -157,7 +157,7 @@ def test_file_of_version_1_is_taken_over(colleague: Operator) -> None:
         + r'parameter_overrides = "Sources=\"default,team-b\" ScheduleState=\"DISABLED\" KmsKeyArn=\"\""'
     )
     printed = colleague.make("deploy", AWS_DEFAULT_REGION="eu-west-1")  # the file's region counts
-    assert f"Your answers are in {FILE} now (samconfig.local.toml before)" in printed.errors
+    assert f"Your answers have moved from samconfig.local.toml to {FILE}:" in printed.errors
     assert printed.output == UNCHANGED
     assert files(colleague) == [FILE]
 
@@ -166,13 +166,14 @@ def test_removal_is_shown_and_confirmed(colleague: Operator, aws: EmbeddedAws) -
     colleague.make("deploy", "STACK=team")
     edit(colleague, Sources="default", NotificationEmail="b@example.com")
     refused = colleague.make("deploy", status=2)
-    assert f"{FILE} is not what is deployed. This deployment changes\n  Sources: default,team-b -> default\n" in (
-        refused.errors
+    assert (
+        f"{FILE} differs from the deployed stack. This deployment changes\n  Sources: default,team-b -> default\n"
+        in (refused.errors)
     )
     assert "  removes AWS::Scheduler::Schedule RegularListingteamb\n" in refused.errors
     assert "  removes AWS::CloudWatch::Alarm JobStuckteamb\n" in refused.errors
     assert "  replaces AWS::SNS::Subscription Subscription\n" in refused.errors
-    assert "There is no terminal to ask at: say CONFIRM=yes. Nothing was changed." in refused.errors
+    assert "There is no terminal to confirm at: set CONFIRM=yes. Nothing was changed." in refused.errors
     assert "RegularListingteamb" in resources(aws)
     summaries = aws.client("cloudformation").list_change_sets(StackName="team")["Summaries"]
     assert [summary for summary in summaries if summary["ExecutionStatus"] == "AVAILABLE"] == []
@@ -194,7 +195,7 @@ def test_several_stacks_take_a_name(operator: Operator, tmp_path: Path, aws: Emb
     for stack in ("team", "other"):
         (several.folder / f"samconfig.{stack}.toml").write_text((operator.folder / FILE).read_text())
     told = several.make("deploy", status=2).errors
-    assert "Say which stack: `make … STACK=other`. There are answers for other, team." in told
+    assert "Choose a stack: `make … STACK=other`. There are answers for other, team." in told
 
 
 # --- What is refused ---
@@ -225,15 +226,15 @@ def test_defaults_and_lists_are_accepted() -> None:
 def test_wrong_parameter_names_the_file_to_mend(colleague: Operator) -> None:
     colleague.make("deploy", "STACK=team")
     edit(colleague, Sources="team-a,team_a")
-    assert f"that takes a stack for each.\nMend it in {FILE}.\n" in colleague.make("deploy", status=2).errors
+    assert f"give each one its own stack.\nCorrect it in {FILE}.\n" in colleague.make("deploy", status=2).errors
 
 
 @pytest.mark.parametrize(
     ("words", "environment", "message"),
     [
-        (("STACK=a_b",), {}, "'a_b' cannot name a stack: it takes letters, digits and hyphens, a letter first."),
-        ((f"STACK={'a' * 35}",), {}, "is too long: a stack's has at most 34 characters."),
-        (("STACK=foreign",), {}, "The stack foreign in us-east-1 is not one of this project: choose another name."),
+        (("STACK=a_b",), {}, "'a_b' is not a valid stack name: use letters, digits and hyphens, a letter first."),
+        ((f"STACK={'a' * 35}",), {}, "is too long: a stack's name has at most 34 characters."),
+        (("STACK=foreign",), {}, "The stack foreign in us-east-1 belongs to another project: choose another name."),
         ((), {"AWS_ACCESS_KEY_ID": "AKIAOFNOBODY"}, "AWS refuses the credentials (The security token"),
         (
             (),
@@ -268,7 +269,7 @@ def foreign(aws: EmbeddedAws) -> str:
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        ("UPDATE_IN_PROGRESS", "Another deployment of team in us-east-1 is under way (UPDATE_IN_PROGRESS): wait"),
+        ("UPDATE_IN_PROGRESS", "Another deployment of team in us-east-1 is in progress (UPDATE_IN_PROGRESS): wait"),
         (
             "UPDATE_ROLLBACK_FAILED",
             "run `aws cloudformation continue-update-rollback --stack-name team --region",

@@ -169,7 +169,7 @@ def report(request: str, status: str, **more: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("line", "shown"),
     {
-        "time-out": (report("1", "timeout"), "Lambda ended the run: it took longer than a run may duration=900000 ms"),
+        "time-out": (report("1", "timeout"), "Lambda ended the run: it exceeded the time-out duration=900000 ms"),
         "out of memory": (report("2", "error", errorType="Runtime.OutOfMemory"), "ended the run: Runtime.OutOfMemory"),
         "import error": (
             {

@@ -239,7 +239,7 @@ def test_an_address_that_has_not_confirmed_is_told(stack: Stack, status: Callabl
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="new@example.com")
     output = status().output
     sns.confirm_subscription(TopicArn=topic, Token="new@example.com")
-    assert "new@example.com has not confirmed, and gets no message:" in unwrapped(output)
+    assert "new@example.com has not confirmed and gets no message:" in unwrapped(output)
     assert f"--topic-arn {topic} --protocol email --notification-endpoint new@example.com\n" in output
 
 

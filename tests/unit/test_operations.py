@@ -82,7 +82,7 @@ def test_schedules_are_disabled_by_the_parameter_or_by_mistake() -> None:
 
 def test_a_schedule_that_is_gone_needs_a_hand() -> None:
     (problem,) = findings.of_schedules(schedules()[:1], STACK, "a", NOW).problems
-    assert problem.what.startswith("A schedule of a is gone.")
+    assert problem.what.startswith("A schedule of a is missing.")
 
 
 # --- The stack, alarms, subscribers, errors ---
@@ -137,7 +137,7 @@ def test_a_source_without_alarms_needs_a_hand() -> None:
 def test_an_address_that_has_unsubscribed_needs_a_hand() -> None:
     stack = STACK._replace(parameters={"NotificationEmail": "a@example.com"})
     (problem,) = alerts.of_subscribers([], stack).problems
-    assert problem.what.startswith("a@example.com is not subscribed any more.")
+    assert problem.what.startswith("a@example.com is no longer subscribed.")
 
 
 def test_an_endpoint_that_may_hold_a_key_is_not_shown() -> None:
@@ -175,7 +175,7 @@ def test_the_log_begins_some_time_ago_or_at_a_time(since: str, expected: datetim
 
 @pytest.mark.parametrize("since", ["yesterday", "5", "5 moons ago", "99999999999 days", ""])
 def test_a_time_that_is_not_understood_is_told(since: str) -> None:
-    with pytest.raises(OperationError, match="is not understood"):
+    with pytest.raises(OperationError, match="is not valid: it must look like"):
         logs.start(since, NOW)
 
 
