@@ -73,7 +73,7 @@ def test_a_limit_that_was_lost_in_a_finalizer_comes_again() -> None:
 
 def test_the_step_that_took_too_long_is_named() -> None:
     with (
-        pytest.raises(OutOfTimeError, match=r"time was used up in snapshot\.table\.\w*from_file"),
+        pytest.raises(OutOfTimeError, match=r"time ran out in snapshot\.table\.\w*from_file"),
         time_limit(Deadline.after(0.05)),
     ):
         table.from_file(b"id\tstatus\n" for _ in itertools.count())
