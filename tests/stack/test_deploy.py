@@ -134,7 +134,7 @@ def test_failed_first_deployment_is_made_good(aws: EmbeddedAws, tmp_path: Path) 
     edit(operator, "mended", ScheduleExpression="cron(0 12 * * ? *)")
     refused = operator.make("deploy", status=2).errors
     assert reason in refused
-    assert "left the stack in ROLLBACK_COMPLETE, in which it can only be deleted." in refused
+    assert "The stack is in ROLLBACK_COMPLETE and can only be deleted." in refused
     assert "set CONFIRM=yes" in refused
     assert operator.make("deploy", "CONFIRM=yes").output == "The stack mended in us-east-1 is deployed.\n"
 
