@@ -112,7 +112,7 @@ def _read(client: Client, before: PreviousTable, ahead: ReadAhead, *, full: bool
             continue
         odd_fields.update(tuple(odd) for _, odd in below if odd)
         return Read(listed, {job.id: before.merged(job) for job, _ in below}, start, odd_fields)
-    # Without an order a changed job may move. A lost job shows that the order is only apparent.
+    # Without an order a changed job may move. A missing unfinished job shows that the list has no reliable order.
     has_order = (is_newest_first or is_oldest_first) and not may_shift and not before.has_lost(listed)
     is_sure = pages_read <= 1 or has_order
     return Read(listed, {}, None, odd_fields, is_sure)

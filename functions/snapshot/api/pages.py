@@ -96,7 +96,7 @@ class _Listing:
         return "after" in self.params and self._has_more is None
 
     def check_end(self, reply: Reply) -> None:
-        """Raise ListChangedError if a second response for the last page ends with another job than the first."""
+        """Raise ListChangedError if the last page, requested again, ends with another job or holds a new one."""
         ids = _ids(entries(reply))
         if ids[-1:] != [self.params["after"]] or not self._seen.issuperset(ids):
             raise ListChangedError(f"{reply.label}: the last job of this page has moved or was removed.")
