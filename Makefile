@@ -7,6 +7,7 @@ TOOLS := .venv/bin
 READY := .venv/.ready
 SCANNERS := .venv/scanners/.ready
 BUILT := .aws-sam/build/template.yaml
+MODULES := $(sort $(wildcard functions/snapshot/*.py functions/snapshot/*/*.py))
 
 # What uses AWS is Python (functions/operations). Make puts what stands on its command line, as STACK=…, into the
 # environment, and Python takes it from there: nothing is quoted for a shell.
@@ -131,8 +132,12 @@ $(SCANNERS): $(READY) tests/scanners/requirements.txt
 	@$(INSTALL) --python $(dir $@)bin/python --requirement tests/scanners/requirements.txt
 	@touch $@
 
-# The folders too: of a deleted module nothing else is newer than the build.
-$(BUILT): $(READY) template.yaml $(addprefix functions/snapshot/,Makefile requirements.txt . api aws) $(wildcard functions/snapshot/*.py functions/snapshot/*/*.py)
+# Again after a module is deleted, of which nothing is newer than the build.
+ifneq ($(shell cat .aws-sam/modules 2> /dev/null),$(MODULES))
+.PHONY: $(BUILT)
+endif
+$(BUILT): $(READY) template.yaml functions/snapshot/Makefile functions/snapshot/requirements.txt $(MODULES)
 	@echo 'Building the function ...' >&2
 	@PYTHON="$(CURDIR)/$(TOOLS)/python" $(TOOLS)/sam build > .venv/build.log 2>&1 || { cat .venv/build.log >&2; exit 1; }
+	@echo $(MODULES) > .aws-sam/modules
 	@sed -n '/^Note: /p' .venv/build.log >&2

@@ -356,6 +356,6 @@ def secrets(aws: EmbeddedAws) -> Any:
 
 def test_help_lists_every_target(operator: Operator) -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = {line.split(": ")[1] for line in makefile.splitlines() if line.startswith(".PHONY: ")}
+    targets = {line.split(": ")[1] for line in makefile.splitlines() if line.startswith(".PHONY: ") and "$" not in line}
     listed = {line.split()[1] for line in operator.make("help").output.splitlines() if line.startswith("  make ")}
     assert targets == listed
