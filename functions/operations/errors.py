@@ -1,11 +1,12 @@
 """Errors for the operator, as one sentence instead of a traceback."""
 
-import io
 import os
 import sys
 from collections.abc import Callable
 
 from botocore import exceptions
+
+from operations.streams import prepare
 
 # Error codes for invalid or expired credentials:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html
@@ -27,8 +28,7 @@ class OperationError(Exception):
 
 def run(command: Callable[[], None]) -> None:
     """Run a command; exit with a sentence and status 1 on an error of the operator or of AWS."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a character that the terminal lacks must not fail a command
+    prepare()
     try:
         command()
         sys.stdout.flush()
