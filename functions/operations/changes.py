@@ -10,6 +10,7 @@ from typing import Any
 
 from operations import answers
 from operations.errors import OperationError
+from operations.parameters import BUILT_TEMPLATE
 from operations.stack import Target
 from operations.terminal import say
 
@@ -24,6 +25,7 @@ def create(target: Target) -> str | None:
     done = subprocess.run(  # noqa: S603  # no shell in between
         [
             *(sys.executable, "-m", "samcli", "deploy"),
+            *("--template-file", BUILT_TEMPLATE),  # or SAM would take that of the operator's SAM_TEMPLATE_FILE
             *("--config-file", answers.file(target.name), "--stack-name", target.name, "--region", target.region),
             *("--no-execute-changeset", "--no-confirm-changeset", "--no-fail-on-empty-changeset"),
         ],

@@ -11,13 +11,14 @@ from operations.answers import ROOT
 from operations.errors import OperationError
 from operations.terminal import ask, say
 
+BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
+
 
 def defined() -> dict[str, dict[str, Any]]:
     """Return the parameters of the built template, by name; raises OperationError if nothing is built."""
-    path = ROOT / ".aws-sam" / "build" / "template.yaml"
-    if not path.exists():
+    if not BUILT_TEMPLATE.exists():
         raise OperationError("Nothing is built: run `make build` first.")
-    parameters: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text())["Parameters"]
+    parameters: dict[str, dict[str, Any]] = yaml.safe_load(BUILT_TEMPLATE.read_text())["Parameters"]
     return parameters
 
 
