@@ -2,6 +2,13 @@
 
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+MAKEFLAGS += --no-print-directory
+
+# Not for the tools: options, modules and folders that the user has chosen for other programs of the same kind. What
+# installs and builds (tests/packages.py), and the sandbox (tests/environment.py), are kept from more.
+unexport $(filter-out PYTHONIOENCODING,$(filter PYTHON% VIRTUAL_ENV% CONDA_% PYTEST_% MYPY% RUFF_%,$(.VARIABLES)))
+# Files are UTF-8 in every locale, as from Python 3.15 on: https://peps.python.org/pep-0686/
+export PYTHONUTF8 := 1
 
 TOOLS := .venv/bin
 READY := .venv/.ready
@@ -11,12 +18,23 @@ MODULES := $(sort $(wildcard functions/snapshot/*.py functions/snapshot/*/*.py))
 
 # What uses AWS is Python (functions/operations). Make puts what stands on its command line, as STACK=…, into the
 # environment, and Python takes it from there: nothing is quoted for a shell.
-OPERATE = PYTHONPATH=functions $(TOOLS)/python -m operations
+# Without a shell in between, which would not pass on the signal that ends make.
+WITH_FUNCTIONS = env PYTHONPATH=functions $(TOOLS)/python -m
+OPERATE = $(WITH_FUNCTIONS) operations
 
+WITH_PACKAGES = $(TOOLS)/python -m tests.packages
 # Hashes for the tools too: they run with the credentials of whoever deploys.
-PIN = $(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+PIN = $(WITH_PACKAGES) $(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --annotation-style line
-INSTALL = $(TOOLS)/uv pip install --quiet --require-hashes
+INSTALL = $(WITH_PACKAGES) $(TOOLS)/uv pip install --quiet --require-hashes
+NOT_INSTALLED = { echo 'The packages could not be installed. They come from where the settings of pip say: for a mirror' \
+	'set PIP_INDEX_URL, for a proxy HTTPS_PROXY, for its certificates PIP_CERT.' >&2; exit 1; }
+
+# What the tools were installed for: they hold the paths of this folder and of their Python.
+PLACE = pwd -P; $(TOOLS)/python -IS -c 'import sys; print(sys.implementation.cache_tag)'
+ifneq ($(shell cat $(READY) 2> /dev/null),$(shell { $(PLACE); } 2> /dev/null || :))
+.PHONY: $(READY)
+endif
 
 export SAM_CLI_TELEMETRY := 0
 
@@ -24,11 +42,11 @@ export SAM_CLI_TELEMETRY := 0
 
 .PHONY: run
 run: $(BUILT) ## Take a snapshot on an embedded AWS (yours: OPENAI_API_KEY=…)
-	@PYTHONPATH=functions $(TOOLS)/python -m tests.sandbox.demo
+	@$(WITH_FUNCTIONS) tests.sandbox.demo
 
 .PHONY: sandbox
 sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot a minute, until Ctrl-C
-	@$(TOOLS)/python -m tests.sandbox.sandbox
+	@$(WITH_FUNCTIONS) tests.sandbox.sandbox
 
 .PHONY: test
 test: lint types validate $(BUILT) ## All checks, then all tests
@@ -49,7 +67,7 @@ types: $(READY) ## Check the types of the code and of the tests
 
 .PHONY: validate
 validate: $(READY) $(SCANNERS) ## Check the template, for mistakes and for weaknesses
-	$(TOOLS)/sam validate --lint
+	$(WITH_PACKAGES) $(TOOLS)/sam validate --lint
 	LOG_LEVEL=ERROR $(dir $(SCANNERS))bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact
 
 .PHONY: audit
@@ -119,17 +137,18 @@ help: ## List the targets
 		/^[a-z]+:.*## / { printf "  make %-9s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): tests/uv.txt tests/requirements.txt functions/snapshot/requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x ...")'
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x ...")'
 	@echo 'Installing the tools into .venv (once) ...' >&2
-	@$(PYTHON) -m venv --clear .venv
-	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
-	@$(INSTALL) --python $(TOOLS)/python $(patsubst %,--requirement %,$(filter %/requirements.txt,$^))
-	@touch $@
+	@! test -L .venv || rm .venv # the link: what it leads to is not ours
+	@"$(PYTHON)" -I -m venv --clear .venv
+	@$(WITH_PACKAGES) $(TOOLS)/python -m pip install --quiet --require-hashes --requirement $< || $(NOT_INSTALLED)
+	@$(INSTALL) --python $(TOOLS)/python $(patsubst %,--requirement %,$(filter %/requirements.txt,$^)) || $(NOT_INSTALLED)
+	@{ $(PLACE); } > $@
 
 $(SCANNERS): $(READY) tests/scanners/requirements.txt
 	@echo 'Installing the scanners into .venv/scanners (once) ...' >&2
-	@$(TOOLS)/uv venv --quiet --clear --python $(TOOLS)/python $(dir $@)
-	@$(INSTALL) --python $(dir $@)bin/python --requirement tests/scanners/requirements.txt
+	@$(WITH_PACKAGES) $(TOOLS)/uv venv --quiet --clear --python $(TOOLS)/python $(dir $@)
+	@$(INSTALL) --python $(dir $@)bin/python --requirement tests/scanners/requirements.txt || $(NOT_INSTALLED)
 	@touch $@
 
 # Again after a module is deleted, of which nothing is newer than the build.
@@ -138,6 +157,6 @@ ifneq ($(shell cat .aws-sam/modules 2> /dev/null),$(MODULES))
 endif
 $(BUILT): $(READY) template.yaml functions/snapshot/Makefile functions/snapshot/requirements.txt $(MODULES)
 	@echo 'Building the function ...' >&2
-	@PYTHON="$(CURDIR)/$(TOOLS)/python" $(TOOLS)/sam build > .venv/build.log 2>&1 || { cat .venv/build.log >&2; exit 1; }
+	@$(WITH_PACKAGES) env PYTHON="$$(pwd)/$(TOOLS)/python" $(TOOLS)/sam build > .venv/build.log 2>&1 || { cat .venv/build.log >&2; exit 1; }
 	@echo $(MODULES) > .aws-sam/modules
 	@sed -n '/^Note: /p' .venv/build.log >&2

@@ -1,12 +1,22 @@
 """What every kind of test shares."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
+from tests.environment import isolate
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
+
+_USER = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+isolate()
+# What the user's shell may hold for the commands that the tests run.
+_FOR_COMMANDS = {"STACK", "SOURCE", "FULL", "EVENT", "SINCE", "LEVEL", "CONFIRM"}
+_FOR_TERMINALS = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR"}
+for name in (_FOR_COMMANDS | _FOR_TERMINALS) & os.environ.keys():
+    del os.environ[name]
 
 settings.register_profile("soak", max_examples=2000, deadline=None)
 
@@ -15,6 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the soak is, and how to repeat it: `make soak` sets both."""
     parser.addoption("--ticks", type=int, default=40, help="schedule ticks of the soak")
     parser.addoption("--seed", type=int, default=1, help="seed of the soak's chances")
+
+
+@pytest.fixture(scope="session")
+def user() -> dict[str, str]:
+    """The environment that pytest, or make, was started in; other tests' processes do not have it."""
+    return _USER
 
 
 @pytest.fixture(scope="session")

@@ -14,24 +14,23 @@ import boto3
 import requests
 import trustme
 
+from tests.environment import NO_AWS_SETTINGS, no_proxy
+
 REGION = "us-east-1"
 ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60
 _new_client: Callable[..., Any] = boto3.client  # its own type takes no names of services but literal ones
-# What it takes to reach a real API, whose jobs `make run` lists if it is given a key.
-_OUTWARD = {
-    name: value
-    for name, value in os.environ.items()
-    if name in {"HTTPS_PROXY", "https_proxy", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}
-} | {"NO_PROXY": "127.0.0.1"}
 
 
 class EmbeddedAws:
-    """Its `environment` makes boto3, the AWS CLI and the SAM CLI use it."""
+    """Its `environment` makes boto3, the AWS CLI and the SAM CLI use it; its functions have `way_out` in theirs."""
+
+    def __init__(self, way_out: dict[str, str] | None = None) -> None:
+        self._way_out = way_out or no_proxy()
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True)
-        folder = Path(self._folder.name)
+        self.folder = folder = Path(self._folder.name)
         self.certificate = folder / "authority.pem"
         self.log = folder / "ministack.log"
         self._clock = folder / "clock"
@@ -75,6 +74,8 @@ class EmbeddedAws:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,
+            **NO_AWS_SETTINGS,
+            **no_proxy(),
         }
 
     def advance(self, seconds: float) -> None:
@@ -111,22 +112,27 @@ class EmbeddedAws:
 
     def _server_environment(self, folder: Path) -> dict[str, str]:
         # Only this: the functions inherit it, and the user's own AWS settings must not reach them.
-        return _OUTWARD | {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "TMPDIR": str(folder),
-            "GATEWAY_PORT": str(self.port),
-            "MINISTACK_REGION": REGION,
-            "AUTH": "true",
-            "USE_SSL": "1",
-            "MINISTACK_SSL_CERT": str(folder / "server.pem"),
-            "MINISTACK_SSL_KEY": str(folder / "server.key"),
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_CA_BUNDLE": str(self.certificate),
-            "IOT_MTLS_ENABLED": "false",  # it would listen on every interface
-            "LAMBDA_ASYNC_RETRY_MAX_SECONDS": "1",  # AWS waits minutes
-            "PYTHONUNBUFFERED": "1",
-        }
+        interpreter = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+        return (
+            interpreter
+            | self._way_out
+            | {
+                "HOME": str(folder),
+                "TMPDIR": str(folder),
+                "GATEWAY_PORT": str(self.port),
+                "MINISTACK_REGION": REGION,
+                "AUTH": "true",
+                "USE_SSL": "1",
+                "MINISTACK_SSL_CERT": str(folder / "server.pem"),
+                "MINISTACK_SSL_KEY": str(folder / "server.key"),
+                "AWS_ENDPOINT_URL": self.endpoint,
+                "AWS_CA_BUNDLE": str(self.certificate),
+                "IOT_MTLS_ENABLED": "false",  # it would listen on every interface
+                "LAMBDA_ASYNC_RETRY_MAX_SECONDS": "1",  # AWS waits minutes
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONUTF8": "1",
+            }
+        )
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS

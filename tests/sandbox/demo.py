@@ -7,8 +7,10 @@ import sys
 from contextlib import ExitStack
 from typing import Any
 
+from operations.streams import prepare
 from rich.markup import escape
 
+from tests.environment import isolate, way_out
 from tests.sandbox import demo_output, demo_story, local_copy, queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
@@ -18,9 +20,12 @@ from tests.sandbox.stack import InvocationError, Stack
 
 def main() -> int:
     """Run; returns the exit status."""
+    prepare()
+    out = way_out(os.environ)
+    isolate()
     with ExitStack() as closing:
         with step("Starting an AWS on this machine"):
-            aws = closing.enter_context(EmbeddedAws())
+            aws = closing.enter_context(EmbeddedAws(out))
         with step("Deploying the stack from template.yaml"):
             stack = Stack(aws, "fine-tuning-snapshots", {"ScheduleState": "DISABLED", "SecretPrefix": "fine-tuning/"})
         secret = _own_secret()

@@ -2,9 +2,14 @@
 
 import contextlib
 import random
+import shlex
 import signal
 import time
+from collections.abc import Mapping
 
+from operations.streams import prepare
+
+from tests.environment import isolate
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.simulated_jobs import new_job
@@ -17,6 +22,8 @@ _NEW_JOB_SECONDS = 90
 def main() -> None:
     """Keep everything up until interrupted."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts with & ignore it
+    prepare()
+    isolate()
     print("Starting and deploying …", flush=True)
     with contextlib.suppress(KeyboardInterrupt), EmbeddedAws() as aws, SimulatedApi() as api:
         stack = Stack(
@@ -24,8 +31,7 @@ def main() -> None:
         )
         stack.put_secret("default", api.secret)
         print("An AWS account is up, with the stack fine-tuning-snapshots in it. To use it in another terminal:\n")
-        for name, value in aws.environment.items():
-            print(f"  export {name}={value}")
+        print(for_a_shell(aws.environment))
         print(
             f"\n  .venv/bin/aws s3 ls --recursive s3://{stack.outputs['SnapshotBucket']}"
             "\n  make latest\n  make invoke\n  make logs\n  make status"
@@ -37,6 +43,12 @@ def main() -> None:
         )
         _watch(stack, api)
     print("\nStopped.")
+
+
+def for_a_shell(environment: Mapping[str, str]) -> str:
+    """Lines that leave a shell these settings of AWS, and no others."""
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    return "\n".join(["  unset $(env | sed -n 's/^\\(AWS_[A-Z0-9_]*\\)=.*/\\1/p')", *(f"  {line}" for line in exports)])
 
 
 def _watch(stack: Stack, api: SimulatedApi) -> None:

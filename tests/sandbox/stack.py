@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
+from tests.environment import without_settings
 from tests.sandbox.aws import ROOT, EmbeddedAws
 
 BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
@@ -104,9 +105,9 @@ class Stack:
 
 def sam_environment(aws: EmbeddedAws) -> dict[str, str]:
     """The environment of a user whose only AWS account is the embedded one."""
-    # Nothing of the user's real settings: a profile's account would win over the sandbox's.
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_"))}
-    return own | aws.environment | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"}
+    # A home of its own: SAM writes there, and AWS's tools read more than settings there. SAM leaves temporary folders.
+    own = dict.fromkeys(("HOME", "TMPDIR"), str(aws.folder))
+    return without_settings(os.environ) | aws.environment | own | {"SAM_CLI_POLL_DELAY": "0.2"}
 
 
 def _json_or_none(line: str) -> Any:

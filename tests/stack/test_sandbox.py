@@ -17,6 +17,7 @@ from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "MAKE"))}
+ENVIRONMENT["PYTHONPATH"] = "functions"
 
 
 @pytest.fixture
