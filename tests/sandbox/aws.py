@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,8 +30,18 @@ class EmbeddedAws:
         self._way_out = way_out or no_proxy()
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True)
-        self.folder = folder = Path(self._folder.name)
+        with ExitStack() as closing:
+            self._start(closing)
+            self._closing = closing.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def _start(self, closing: ExitStack) -> None:
+        self.folder = folder = Path(
+            closing.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True))
+        )
         self.certificate = folder / "authority.pem"
         self.log = folder / "ministack.log"
         self._clock = folder / "clock"
@@ -48,18 +59,13 @@ class EmbeddedAws:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C is for the parent, which then ends this one in order
             )
-        try:
-            self._wait_until_ready()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
+        closing.callback(self._stop)
+        self._wait_until_ready()
 
-    def __exit__(self, *_: object) -> None:
+    def _stop(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
-        self._folder.cleanup()
 
     @property
     def endpoint(self) -> str:

@@ -15,14 +15,23 @@ from tests.sandbox import demo_output, demo_story, local_copy, queues
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.demo_output import console, step
+from tests.sandbox.ending import end_in_order
 from tests.sandbox.stack import InvocationError, Stack
 
 
 def main() -> int:
     """Run; returns the exit status."""
     prepare()
+    end_in_order()
     out = way_out(os.environ)
     isolate()
+    try:
+        return _run(out)
+    except KeyboardInterrupt:
+        return 130  # a shell's for Ctrl-C
+
+
+def _run(out: dict[str, str]) -> int:
     with ExitStack() as closing:
         with step("Starting an AWS on this machine"):
             aws = closing.enter_context(EmbeddedAws(out))

@@ -3,7 +3,6 @@
 import contextlib
 import random
 import shlex
-import signal
 import time
 from collections.abc import Mapping
 
@@ -12,6 +11,7 @@ from operations.streams import prepare
 from tests.environment import isolate
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
+from tests.sandbox.ending import end_in_order
 from tests.sandbox.simulated_jobs import new_job
 from tests.sandbox.stack import Stack
 
@@ -21,11 +21,17 @@ _NEW_JOB_SECONDS = 90
 
 def main() -> None:
     """Keep everything up until interrupted."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts with & ignore it
     prepare()
+    end_in_order()
     isolate()
+    with contextlib.suppress(KeyboardInterrupt):
+        _keep_up()
+    print("\nStopped.")
+
+
+def _keep_up() -> None:
     print("Starting and deploying …", flush=True)
-    with contextlib.suppress(KeyboardInterrupt), EmbeddedAws() as aws, SimulatedApi() as api:
+    with EmbeddedAws() as aws, SimulatedApi() as api:
         stack = Stack(
             aws, "fine-tuning-snapshots", {"ScheduleExpression": "rate(1 minute)", "SecretPrefix": "fine-tuning/"}
         )
@@ -42,7 +48,6 @@ def main() -> None:
             flush=True,
         )
         _watch(stack, api)
-    print("\nStopped.")
 
 
 def for_a_shell(environment: Mapping[str, str]) -> str:
