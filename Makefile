@@ -50,7 +50,8 @@ sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot a minute, until Ctrl-C
 
 .PHONY: test
 test: lint types validate $(BUILT) ## All checks, then all tests
-	$(TOOLS)/pytest --numprocesses 4 --dist loadfile tests/unit tests/integration tests/stack tests/soak
+	$(TOOLS)/pytest --numprocesses 4 --dist loadfile tests/unit tests/integration tests/stack tests/soak \
+		tests/machines/test_here.py
 
 .PHONY: unit
 unit: lint types ## The checks and tests that take seconds
@@ -73,6 +74,10 @@ validate: $(READY) $(SCANNERS) ## Check the template, for mistakes and for weakn
 .PHONY: audit
 audit: $(SCANNERS) ## Look for known vulnerabilities of the function's packages
 	$(dir $(SCANNERS))bin/pip-audit --requirement functions/snapshot/requirements.txt --disable-pip --strict --progress-spinner off
+
+.PHONY: machines
+machines: $(BUILT) ## Try odd folders, settings and signals (5 minutes)
+	$(TOOLS)/pytest tests/machines
 
 .PHONY: soak
 soak: $(READY) ## Look for losses amid random faults (20 minutes; SEED=n)

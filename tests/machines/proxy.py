@@ -1,0 +1,82 @@
+"""A company's proxy on loopback: passes connections on, and knows where they were to go."""
+
+import contextlib
+import io
+import shutil
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+_CONNECT_SECONDS = 30
+
+
+class Proxy(ThreadingHTTPServer):
+    """Inside `with`; `asked` are the hosts and addresses that it was asked for."""
+
+    daemon_threads = True  # connections that are kept open
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Client)
+        self.asked: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that is gone is no error."""
+
+
+class _Client(BaseHTTPRequestHandler):
+    server: Proxy
+
+    def do_CONNECT(self) -> None:
+        """Pass on what both sides say, until one of them ends."""
+        host, _, port = self.path.rpartition(":")
+        self.server.asked.append(host)
+        try:
+            far = socket.create_connection((host, int(port)), _CONNECT_SECONDS)
+        except OSError:
+            self.send_error(502)
+            return
+        far.settimeout(None)
+        self.send_response(200)
+        self.end_headers()
+        with far:
+            threading.Thread(target=_pass_on, args=(self.connection, far), daemon=True).start()
+            _pass_on(far, self.connection)
+        self.close_connection = True
+
+    def do_GET(self) -> None:
+        """Refuse what is not encrypted: nothing of ours that goes to the Internet is."""
+        self.server.asked.append(self.path)
+        self.send_error(403)
+
+    do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815 - the base class's names
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        shutil.copyfileobj(source.makefile("rb", buffering=0), _Writer(target))
+        target.shutdown(socket.SHUT_WR)
+
+
+class _Writer(io.RawIOBase):
+    def __init__(self, target: socket.socket) -> None:
+        self._target = target
+
+    def write(self, data: Any) -> int:
+        self._target.sendall(data)
+        return len(data)

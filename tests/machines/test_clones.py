@@ -1,0 +1,146 @@
+"""Fresh clones, in odd folders and with odd settings: what takes installing, and is not in `make test`."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.machines.checkout import Checkout, copy_to
+from tests.machines.proxy import Proxy
+from tests.machines.user import settings
+from tests.sandbox.api import SimulatedApi
+from tests.sandbox.aws import EmbeddedAws
+
+AWKS = ["awk", "mawk", "gawk", "original-awk", "busybox awk"]
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[Proxy]:
+    with Proxy() as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def odd(user: dict[str, str], proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """All odd settings at once, but what was downloaded before is not downloaded again."""
+    caches = {
+        name: str(_cache(user) / folder) for name, folder in {"UV_CACHE_DIR": "uv", "PIP_CACHE_DIR": "pip"}.items()
+    }
+    return user | settings(tmp_path_factory.mktemp("home"), proxy.url) | caches
+
+
+def _cache(user: dict[str, str]) -> Path:
+    return Path(user.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return copy_to(tmp_path_factory.mktemp("clones") / "My Projects" / "r&d (1)")
+
+
+@pytest.mark.parametrize("target", ["run", "unit", "validate", "build", "help"])
+def test_a_clone_with_all_odd_settings_works(target: str, clone: Checkout, odd: dict[str, str], proxy: Proxy) -> None:
+    printed = clone.make(target, environment=odd)
+    assert "Traceback" not in printed.errors
+    assert proxy.asked  # that is how the packages came
+    assert not [host for host in proxy.asked if "127.0.0.1" in host or "localhost" in host]
+    assert not (Path(odd["HOME"]) / "elsewhere").exists()
+
+
+def test_standard_output_is_the_answer(
+    clone: Checkout, odd: dict[str, str], aws: EmbeddedAws, api: SimulatedApi
+) -> None:
+    """For the commands of the operator, whose settings are those of the embedded AWS."""
+    settings = {name: value for name, value in odd.items() if not name.startswith("AWS_")}
+    operator = settings | aws.environment | {"CONFIRM": "yes"}
+    stack = "STACK=odd"
+    clone.make("secret", stack, environment=operator, given=api.secret.encode())
+    deployed = clone.make("deploy", stack, environment=operator, given=b"\n" * 30)
+    assert deployed.output == b"The stack odd in us-east-1 is deployed.\n"
+    assert re.fullmatch(rb'\{"source": "default".*\}\n', clone.make("invoke", stack, environment=operator).output)
+    latest = clone.make("latest", stack, environment=operator).output.splitlines()
+    assert (latest[0].split(b"\t")[0], len(latest)) == (b"created_at", len(api.jobs) + 1)
+    assert all(
+        re.match(rb"20\d\d-", line) for line in clone.make("logs", stack, environment=operator).output.splitlines()
+    )
+    again = clone.make("deploy", stack, environment=operator)
+    assert again.output == b"Nothing changes: the stack odd in us-east-1 is up to date.\n"
+
+
+@pytest.mark.parametrize("awk", AWKS)
+def test_help_needs_no_particular_awk(awk: str, clone: Checkout, user: dict[str, str], tmp_path: Path) -> None:
+    program, *_ = awk.split()
+    if not (found := shutil.which(program)):
+        pytest.skip(f"{program} is not on this machine")
+    (tmp_path / "awk").symlink_to(found)
+    path = {"PATH": f"{tmp_path}:{user['PATH']}"}
+    assert b"\n  make run        Take a snapshot" in clone.make("help", environment=user | path).output
+
+
+def test_busybox_is_enough(clone: Checkout, user: dict[str, str], tmp_path: Path) -> None:
+    """Instead of the shell and of all the system's other commands."""
+    busybox = shutil.which("busybox")
+    if not busybox:
+        pytest.skip("busybox is not on this machine")
+    subprocess.run([busybox, "--install", "-s", tmp_path], check=True)
+    path = {"PATH": f"{tmp_path}:{user['PATH']}"}
+    (clone.folder / "template.yaml").touch()
+    for target in ("build", "lint", "run"):
+        clone.make(f"SHELL={tmp_path / 'sh'}", target, environment=user | path)
+
+
+def test_a_moved_clone_is_set_up_again(clone: Checkout, user: dict[str, str]) -> None:
+    """Back to the first name, which the next tests use."""
+    moved = clone.moved_to(clone.folder.with_name("bob's"))
+    try:
+        moved.make("build", environment=user)
+        tool = moved.folder / ".venv" / "bin" / "sam"  # as the README has it on the PATH
+        assert b"SAM CLI" in subprocess.run([tool, "--version"], capture_output=True, check=True).stdout
+    finally:
+        moved.moved_to(clone.folder)
+
+
+def test_a_clone_is_set_up_again_after_its_python_is_gone(clone: Checkout, user: dict[str, str]) -> None:
+    python = clone.folder / ".venv" / "bin" / "python"
+    python.unlink()
+    python.symlink_to("/nowhere/python")
+    clone.make("lint", environment=user)
+    assert python.resolve().exists()
+
+
+def test_what_a_link_leads_to_is_not_removed(clone: Checkout, user: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "precious").touch()
+    tools = clone.folder / ".venv"
+    shutil.rmtree(tools)
+    tools.symlink_to(tmp_path)
+    clone.make("lint", environment=user)
+    assert not tools.is_symlink()
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_a_home_that_cannot_be_written_is_no_obstacle(clone: Checkout, user: dict[str, str]) -> None:
+    (clone.folder / "template.yaml").touch()
+    clone.make("run", environment=user | {"HOME": "/dev/null/home"})  # not even by root
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"PYTHON": "/nowhere/python"}, "/nowhere/python"),
+        ({"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}, "for a mirror set PIP_INDEX_URL"),
+    ],
+)
+def test_what_cannot_be_set_up_is_told(
+    settings: dict[str, str], reason: str, user: dict[str, str], tmp_path: Path
+) -> None:
+    clone = copy_to(tmp_path / "clone")
+    assert reason in clone.make("lint", environment=user | settings, status=2).errors
+
+
+def test_clean_removes_what_was_installed(clone: Checkout, user: dict[str, str]) -> None:
+    clone.make("clean", environment=user)
+    assert not (clone.folder / ".venv").exists()
+    assert (clone.folder / "README.md").exists()
