@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -496,13 +497,35 @@ def test_the_proxy_of_the_environment_is_used_for_https_only(
 def test_no_query_is_in_a_connection_s_error(api: SimulatedApi) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    credentials = Credentials(api.key, f"http://127.0.0.1:{port}/v1", default_query={"key": "short"})
+    credentials = Credentials(api.key, f"http://127.0.0.1:{port}/v1", default_query={"key": "q-secret"})
     with (
         Client(credentials, Deadline.after(60)) as client,
         pytest.raises(ApiError, match="refused") as caught,
     ):
         client.get(JOBS, attempts=1)
-    assert "short" not in str(caught.value)
+    assert "q-secret" not in "".join(traceback.format_exception(caught.value))  # nor in an error behind it
+
+
+def test_a_header_that_cannot_be_sent_is_not_shown(api: SimulatedApi) -> None:
+    credentials = Credentials(api.key, api.base_url, default_headers={"X-Name": "h-secret\nx"})
+    with (
+        Client(credentials, Deadline.after(60)) as client,
+        pytest.raises(ApiError, match="InvalidHeader: ") as caught,
+    ):
+        client.get(JOBS)
+    assert "h-secret" not in "".join(traceback.format_exception(caught.value))
+    assert api.requests == []
+
+
+def test_a_word_of_the_gateway_s_is_not_shown_of_a_response_that_is_no_json(api: SimulatedApi) -> None:
+    """In a job it may stand, as it looks like no secret."""
+    api.faults = [Fault(JOBS, api_faults.body("no-secret-word is down", 200, "text/plain"))]
+    credentials = Credentials(api.key, api.base_url, default_headers={"X-Region": "no-secret-word"})
+    with (
+        Client(credentials, Deadline.after(60)) as client,
+        pytest.raises(ApiError, match=r"not JSON .*begin with '\[redacted\] is down'"),
+    ):
+        client.get(JOBS, attempts=1)
 
 
 # --- Threads ---

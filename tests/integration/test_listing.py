@@ -399,7 +399,7 @@ def test_a_number_of_thousands_of_digits_hides_no_other_job(api: SimulatedApi, c
 # --- Few requests ---
 
 
-@pytest.mark.parametrize("status", [404, 405])
+@pytest.mark.parametrize("status", [401, 403, 404, 405])
 def test_a_server_without_events_is_asked_for_few(status: int, api: SimulatedApi, client: Client) -> None:
     api.jobs = [job | {"status": "running", "finished_at": None} for job in numbered(60, 1)]
     api.faults = [Fault("/events", api_faults.status(status, "No such path."), times=99)]

@@ -205,6 +205,13 @@ def test_no_secret_is_in_the_representation() -> None:
     assert "v-" not in shown
 
 
+def test_organization_and_project_are_sent_each_by_itself() -> None:
+    key = {"Authorization": f"Bearer {KEY}"}
+    assert Credentials(KEY, URL).headers == key
+    assert Credentials(KEY, URL, organization="o").headers == key | {"OpenAI-Organization": "o"}
+    assert Credentials(KEY, URL, project="p").headers == key | {"OpenAI-Project": "p"}
+
+
 def test_own_headers_come_after_those_of_the_fields() -> None:
     headers = Credentials(KEY, URL, "org-1", default_headers={"OpenAI-Organization": "org-2", "api-key": "k"}).headers
     assert headers == {"Authorization": f"Bearer {KEY}", "OpenAI-Organization": "org-2", "api-key": "k"}

@@ -60,3 +60,22 @@ def test_a_fine_tuned_model_ends_with_itself_or_its_base(
     known = job(id="a", status="succeeded", model=model, fine_tuned_model=fine_tuned_model, shutdown_date="2026-12-31")
     line = models.dated(table.to_line(known))
     assert table.from_line(line) == known._replace(shutdown_date=expected)
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"), [([], False), ([None], False), ([None, b""], True), ([b"2030-01-01"], True)]
+)
+def test_an_api_says_when_models_end_if_it_says_so_of_any(dates: list[bytes | None], expected: bool) -> None:
+    assert Models({b"%d" % number: date for number, date in enumerate(dates)}).tell_dates == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (b"gpt-4o", False),
+        (b"ft:gpt-4o:acme::abc", True),
+        (b"gpt-4o-mini-2024-07-18.ft-0e208cf33a6a466994aff31a08aba678", True),
+    ],
+)
+def test_fine_tuned_models_are_listed_under_the_names_of_openai_or_azure(model: bytes, expected: bool) -> None:
+    assert Models({b"davinci-002": None, model: None}).list_fine_tuned == expected
