@@ -24,6 +24,7 @@ from snapshot.credentials import Credentials
 from snapshot.deadline import Deadline
 from snapshot.errors import ApiError, OutOfTimeError
 
+from tests.samples import payload
 from tests.sandbox import api_faults
 from tests.sandbox.api import Answer, Fault, SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
@@ -526,6 +527,22 @@ def test_a_word_of_the_gateway_s_is_not_shown_of_a_response_that_is_no_json(api:
         pytest.raises(ApiError, match=r"not JSON .*begin with '\[redacted\] is down'"),
     ):
         client.get(JOBS, attempts=1)
+
+
+# --- Single jobs ---
+
+
+def test_single_jobs_come_with_the_requests_they_came_with(api: SimulatedApi, client: Client) -> None:
+    api.jobs = [payload(2), payload(1)]
+    job_ids = [job["id"] for job in api.jobs]
+    retrieved = fine_tuning.retrieve(client, job_ids)
+    assert retrieved is not None
+    assert [body for _, body in retrieved] == api.jobs
+    for job_id, (label, _) in zip(job_ids, retrieved, strict=True):
+        assert label.startswith(f"GET /fine_tuning/jobs/{job_id} (request id")
+    api.faults = [Fault(job_ids[0], api_faults.body(api.jobs[1]))]
+    assert fine_tuning.retrieve(client, job_ids) is None
+    assert fine_tuning.retrieve(client, ["ftjob-gone"]) is None
 
 
 # --- Threads ---

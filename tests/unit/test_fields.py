@@ -175,3 +175,17 @@ BIDIRECTIONAL = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2
 @pytest.mark.parametrize("control", BIDIRECTIONAL)
 def test_what_turns_the_direction_of_writing_around_is_a_gap(control: str) -> None:
     assert fields.clean(f"abc{control}def") == "abc def"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (5, "5"),
+        ("a\nb", r"'a\nb'"),
+        (["x" * 18] * 2 + ["x" * 12], str(["x" * 18] * 2 + ["x" * 12])),
+        (["x" * 18] * 2 + ["x" * 13], str(["x" * 18] * 2 + ["x" * 13])[:60] + "…"),
+        ([[[[[[[[1]]]]]]]], "[[[[[[[...]]]]]]]"),
+    ],
+)
+def test_a_value_in_a_message_has_60_characters(value: Any, expected: str) -> None:
+    assert fields.shown(value) == expected

@@ -129,8 +129,10 @@ def test_servers_have_other_names_for_a_column(fields: dict[str, Any], column: s
     ],
 )
 def test_only_id_created_at_and_status_refuse_a_job(fields: dict[str, Any], message: str) -> None:
-    with pytest.raises(FieldError, match=rf"^job{message}"):
+    with pytest.raises(FieldError, match=rf"^job{message}") as caught:
         parse(payload(**fields))
+    assert str(caught.value) == f"job{caught.value.field} {caught.value.problem}."
+    assert caught.value.field == f".{next(iter(fields))}"
 
 
 @pytest.mark.parametrize("value", [1_760_000_000, 1_760_000_000_000, "1760000000", "2025-10-09T08:53:20Z"])

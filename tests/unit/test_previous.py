@@ -91,7 +91,10 @@ def test_more_unfinished_jobs_than_are_retrieved_are_not_named() -> None:
     assert previous.unfinished(5, ids(MIXED[:5]), 2) is None
 
 
-@pytest.mark.parametrize("read", [ids(JOBS[1:5]), ids(JOBS[:4]), ids([*JOBS[:5], JOBS[30]]), ids([*JOBS[:5], JOBS[5]])])
+@pytest.mark.parametrize(
+    "read",
+    [ids(JOBS[1:5]), ids([JOBS[0], *JOBS[2:5]]), ids(JOBS[:4]), ids([*JOBS[:5], JOBS[30]]), ids([*JOBS[:5], JOBS[5]])],
+)
 def test_nothing_is_carried_over_unless_just_the_jobs_above_were_read(read: list[str]) -> None:
     assert PreviousTable(LINES).unfinished(5, read, 3) is None
 

@@ -80,6 +80,20 @@ def test_bad_events_name_the_field(event: object, message: str) -> None:
     assert str(caught.value).encode()  # it can be logged
 
 
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(True, "a boolean"), (1, "a number"), (1.5, "a number"), ("a", "a string"), ([], "an array"), (None, "null")],
+)
+def test_a_value_of_a_wrong_type_is_told_in_json_s_words(value: Any, kind: str) -> None:
+    with pytest.raises(EventError, match=rf", not {kind}\.$"):
+        Run.parse(value, NOW)
+    if kind != "a boolean":
+        with pytest.raises(EventError, match=rf"true or false, not {kind}\.$"):
+            Run.parse({"full": value}, NOW)
+    with pytest.raises(EventError, match=r"true or false, not an object\.$"):
+        Run.parse({"full": {}}, NOW)
+
+
 @pytest.mark.parametrize("sample", sorted(EVENTS.glob("*.json")), ids=lambda path: path.name)
 def test_sample_events_are_accepted(sample: Path) -> None:
     event = json.loads(sample.read_text())

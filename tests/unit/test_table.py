@@ -34,9 +34,9 @@ def test_newest_first_keeps_the_order_of_jobs_of_one_time() -> None:
 
 
 def test_another_version_s_columns_are_found_by_name() -> None:
-    body = b"id\tnew_column\tstatus\nftjob-1\tx\trunning\n"
+    body = b"id\tnew_column\tstatus\tmodel\tseed\nftjob-1\tx y\trunning\t\t5\n"
     (line,) = lines_of(body)
-    assert table.from_line(line) == job(status="running", id="ftjob-1")
+    assert table.from_line(line) == job(status="running", id="ftjob-1", seed="5")
 
 
 @pytest.mark.parametrize(
