@@ -13,6 +13,7 @@ export PYTHONUTF8 := 1
 TOOLS := .venv/bin
 READY := .venv/.ready
 SCANNERS := .venv/scanners/.ready
+MUTATION := .venv/mutation/.ready
 BUILT := .aws-sam/build/template.yaml
 MODULES := $(sort $(wildcard functions/snapshot/*.py functions/snapshot/*/*.py))
 
@@ -85,6 +86,10 @@ soak: $(READY) ## Look for losses amid random faults (20 minutes; SEED=n)
 	$(TOOLS)/pytest --numprocesses 2 --dist loadfile tests/unit/test_job.py tests/integration/test_fuzz.py tests/integration/test_readers.py \
 		tests/integration/test_incremental.py tests/integration/test_read_ahead.py --hypothesis-profile soak $(if $(SEED),--hypothesis-seed $(SEED))
 
+.PHONY: mutants
+mutants: $(MUTATION) ## Make small mistakes in the function that a test has to notice (goes on; MINUTES=60)
+	@nice -n 15 $(dir $(MUTATION))bin/python -m tests.mutation.run
+
 .PHONY: bench
 bench: $(BUILT) ## Measure this project against its peers (half an hour)
 	@$(INSTALL) --python $(TOOLS)/python --requirement tests/benchmark/requirements.txt \
@@ -130,10 +135,12 @@ lock: $(READY) ## Pin all packages anew, from the requirements.in files
 	$(PIN) --constraint functions/snapshot/requirements.txt --constraint tests/requirements.txt \
 		tests/benchmark/requirements.in --output-file tests/benchmark/requirements.txt
 	$(PIN) tests/scanners/requirements.in --output-file tests/scanners/requirements.txt
+	$(PIN) --constraint functions/snapshot/requirements.txt tests/mutation/requirements.in \
+		--output-file tests/mutation/requirements.txt
 
 .PHONY: clean
 clean: ## Remove what was built or installed here
-	rm -rf .venv .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .aws-sam .mypy_cache .mutation_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
@@ -154,6 +161,12 @@ $(SCANNERS): $(READY) tests/scanners/requirements.txt
 	@echo 'Installing the scanners into .venv/scanners (once) ...' >&2
 	@$(WITH_PACKAGES) $(TOOLS)/uv venv --quiet --clear --python $(TOOLS)/python $(dir $@)
 	@$(INSTALL) --python $(dir $@)bin/python --requirement tests/scanners/requirements.txt || $(NOT_INSTALLED)
+	@touch $@
+
+$(MUTATION): $(READY) tests/mutation/requirements.txt
+	@echo 'Installing mutmut into .venv/mutation (once) ...' >&2
+	@$(WITH_PACKAGES) $(TOOLS)/uv venv --quiet --clear --python $(TOOLS)/python $(dir $@)
+	@$(INSTALL) --python $(dir $@)bin/python --requirement tests/mutation/requirements.txt || $(NOT_INSTALLED)
 	@touch $@
 
 # Again after a module is deleted, of which nothing is newer than the build.

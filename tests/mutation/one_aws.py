@@ -1,0 +1,41 @@
+"""A plugin of pytest for mutants: which tests each module has to stand, and one embedded AWS for all.
+
+The processes of the mutants fork from the one that has started it.
+"""
+
+import atexit
+import os
+
+import pytest
+import snapshot.telemetry  # noqa: F401 - now, for its handler keeps the standard output, which pytest replaces
+
+from tests.sandbox.aws import EmbeddedAws
+
+# Beside tests/unit, which is enough for all others, because these talk to somebody. Survivors cost all their tests.
+INTEGRATION = {
+    "api.advice": ("client",),
+    "api.client": ("client",),
+    "api.connections": ("client",),
+    "api.fine_tuning": ("client", "listing"),
+    "api.responses": ("client",),
+    "app": ("run", "changes"),
+    "aws.events": ("changes", "delivery"),
+    "aws.secrets": ("run",),
+    "aws.snapshots": ("run",),
+    "listing": ("listing", "overlap"),
+    "previous": ("overlap",),
+}
+
+_running = EmbeddedAws().__enter__()
+atexit.register(_running.__exit__)
+EmbeddedAws.__enter__ = lambda _: _running  # type: ignore[assignment,method-assign,return-value]
+EmbeddedAws.__exit__ = lambda *_: None  # type: ignore[method-assign]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out the integration tests that are not the mutated module's."""
+    mutant = os.environ.get("MUTANT_UNDER_TEST", "")  # such as snapshot.api.client.x_get__mutmut_1
+    if "__mutmut_" in mutant:
+        module = mutant.partition(".")[2].rpartition(".")[0]
+        kept = {f"test_{name}.py" for name in INTEGRATION.get(module, ())}
+        items[:] = [item for item in items if item.path.parent.name == "unit" or item.path.name in kept]
