@@ -14,6 +14,7 @@ JOBS = "https://example.com/v1/fine_tuning/jobs"
         (b"<html><title>\xff &amp;\n T</title>", "\ufffd & T"),
         (b"<x>" + b" " * 1000 + b"<html><title>T</title>", "T"),
         (b"<x>" + b" " * 1100 + b"<html><title>T</title>", "<x> <html><title>T</title>"),  # not a page
+        (b"<html><b>x", "<html><b>x"),
         (b'{"error": {"message": "cut o', "cut o"),
         (b' \n{"error": {"message" : "cut o', "cut o"),
         (b'it says "message": "x', 'it says "message": "x'),
@@ -61,6 +62,22 @@ def test_only_the_beginning_of_the_list_says_something_of_the_base_url(query: st
     assert end in reason
     assert ("base_url" in reason) == ("base_url" in end)
     assert append_to("r.", 404, read(bytearray(b""), []), f"{JOBS}/a{query if 'after' not in query else ''}") == "r."
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "advice"),
+    [
+        (401, b"No", "Put a valid key"),
+        (402, b"No", "check the account's billing"),
+        (429, b'{"error": {"code": "insufficient_quota"}}', "check the account's billing"),
+        (403, b"No", "Check the key's permissions"),
+        (400, b"No", ""),
+    ],
+)
+def test_the_status_decides_where_code_and_message_say_nothing(status: int, body: bytes, advice: str) -> None:
+    told = append_to("r", status, read(bytearray(body), []), JOBS)
+    assert advice in told
+    assert (told == "r") == (not advice)
 
 
 def test_advice_follows_a_reason_as_a_sentence() -> None:

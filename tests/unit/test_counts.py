@@ -43,6 +43,10 @@ def test_the_oldest_active_job() -> None:
         line(4, status="succeeded", created_at=at - 9000),
     ]
     assert count(lines, [], NOW, NO_MODELS).oldest_active_age == 3600
+    assert count(lines[::-1], [], NOW, NO_MODELS).oldest_active_age == 3600
+    unknown = line(5, status="melting", created_at=at - 9000, finished_at=None)
+    ended = line(6, status="frozen", created_at=at - 9999, finished_at=at)
+    assert count([*lines, unknown, ended], [], NOW, NO_MODELS).oldest_active_age == 9000
     assert count(lines[2:], [], NOW, NO_MODELS).oldest_active_age == 0
     assert count([line(1, status="running", created_at=at + 60)], [], NOW, NO_MODELS).oldest_active_age == 0
 

@@ -105,6 +105,7 @@ def test_another_reading_has_read_nothing_yet() -> None:
     assert previous.unfinished(5, [], 3) == []  # what was read is remembered
     previous.forget_reading()
     assert previous.unfinished(5, [], 3) is None
+    assert previous.unfinished(1, [], 3) is None
 
 
 def test_an_unfinished_job_that_was_not_read_is_lost() -> None:
@@ -175,6 +176,7 @@ def test_a_line_that_stays_the_same_is_the_same_object() -> None:
 
 
 def test_a_job_is_found_wherever_it_stands() -> None:
+    assert PreviousTable(LINES).find(JOBS[0]) == LINES[0]
     previous = PreviousTable(LINES)
     for job in (JOBS[-1], JOBS[0], JOBS[20]):
         assert previous.find(job) == table.to_line(job)

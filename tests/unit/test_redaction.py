@@ -54,6 +54,11 @@ def test_a_secret_is_found_in_a_response_in_every_encoding_of_json(encoding: str
     assert content.decode("utf-8-sig") == '["[redacted]", "ö"]'
 
 
+def test_a_response_that_its_encoding_cannot_read_is_searched_all_the_same() -> None:
+    content = without_secrets(bytearray(f'["{SECRET}"]'.encode("utf-16-le") + b"x"), [SECRET])
+    assert content.decode() == '["[redacted]"]\ufffd'
+
+
 def test_a_secret_is_found_in_a_response_though_plain_characters_are_escaped() -> None:
     escaped = "".join(f"\\u{ord(character):04X}" for character in "0123456789abcdef")
     assert without_secrets(bytearray(escaped.encode()), ["0123456789abcdef"]) == b"[redacted]"
@@ -72,6 +77,14 @@ def test_a_secret_that_begins_like_another_is_hidden_whole() -> None:
     secrets = ["abcdefgh", "abcdefgh 01234567", "abcdefgh 01"]
     assert redacted("a abcdefgh 01234567 b", secrets) == "a [redacted] b"
     assert without_secrets(bytearray(b"a abcdefgh 01234567 b"), secrets) == b"a [redacted] b"
+
+
+def test_a_form_that_begins_like_another_is_hidden_whole() -> None:
+    assert redacted(r"a abcdefgh\\ b", ["abcdefgh\\"]) == "a [redacted] b"  # with its backslash doubled
+
+
+def test_a_secret_of_any_alphabet_is_found() -> None:
+    assert redacted("a ключ-0123 b", ["ключ-0123"]) == "a [redacted] b"
 
 
 def test_a_secret_of_seven_characters_is_a_word_that_may_stand_anywhere() -> None:

@@ -1,6 +1,7 @@
 """The environment and the event, good and bad."""
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,18 @@ def test_events(event: dict[str, Any], expected: Run) -> None:
     assert run.time.tzinfo == UTC
 
 
-@pytest.mark.parametrize("time", ["2026-01-30T12:00:30.000999Z", "2026-01-31T12:15:30.000999Z"])
-def test_a_time_24_hours_old_or_15_minutes_ahead_is_accepted(time: str) -> None:
-    assert Run.parse({"time": time}, NOW).timestamp == time.replace(".000999", "")
+def test_the_zone_of_the_machine_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        run = Run.parse({"time": "2026-01-31T12:00:00Z"}, NOW)
+    time.tzset()
+    assert run.timestamp == "2026-01-31T12:00:00Z"
+
+
+@pytest.mark.parametrize("moment", ["2026-01-30T12:00:30.000999Z", "2026-01-31T12:15:30.000999Z"])
+def test_a_time_24_hours_old_or_15_minutes_ahead_is_accepted(moment: str) -> None:
+    assert Run.parse({"time": moment}, NOW).timestamp == moment.replace(".000999", "")
 
 
 def test_the_time_of_an_event_without_one_is_now() -> None:

@@ -27,10 +27,10 @@ def test_a_table_is_read_as_it_was_written(rows: list[tuple[str, ...]]) -> None:
 
 
 def test_newest_first_keeps_the_order_of_jobs_of_one_time() -> None:
-    jobs = [payload(1, id="old"), payload(2, id="x"), payload(2, id="a"), payload(3, id="new")]
+    jobs = [payload(1, id="old"), payload(2, id="x"), payload(2, id="a"), payload(2, id="b"), payload(3, id="new")]
     lines = [table.to_line(parse(each).job) for each in jobs]
     table.newest_first(lines)
-    assert [table.job_id(line) for line in lines] == ["new", "x", "a", "old"]
+    assert [table.job_id(line) for line in lines] == ["new", "x", "a", "b", "old"]
 
 
 def test_another_version_s_columns_are_found_by_name() -> None:
