@@ -66,7 +66,7 @@ def test_a_fine_tuned_model_ends_with_itself_or_its_base(
     ("dates", "expected"), [([], False), ([None], False), ([None, b""], True), ([b"2030-01-01"], True)]
 )
 def test_an_api_says_when_models_end_if_it_says_so_of_any(dates: list[bytes | None], expected: bool) -> None:
-    assert Models({b"%d" % number: date for number, date in enumerate(dates)}).tell_dates == expected
+    assert Models({b"%d" % number: date for number, date in enumerate(dates)}).has_dates == expected
 
 
 @pytest.mark.parametrize(
