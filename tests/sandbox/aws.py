@@ -16,6 +16,7 @@ import requests
 import trustme
 
 from tests.environment import NO_AWS_SETTINGS, no_proxy
+from tests.sandbox.ending import signals_held_back
 
 REGION = "us-east-1"
 ROOT = Path(__file__).parents[2]
@@ -39,15 +40,15 @@ class EmbeddedAws:
         self._closing.close()
 
     def _start(self, closing: ExitStack) -> None:
-        self.folder = folder = Path(
-            closing.enter_context(tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True))
-        )
+        with signals_held_back():
+            made = tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True)
+            self.folder = folder = Path(closing.enter_context(made))
         self.certificate = folder / "authority.pem"
         self.log = folder / "ministack.log"
         self._clock = folder / "clock"
         self._ahead = 0.0
         _write_certificates(folder, self.certificate)
-        with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("wb") as log:
+        with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("wb") as log, signals_held_back():
             self.port = listener.getsockname()[1]
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.sandbox.ministack.server", str(listener.fileno()), str(self._clock)],
@@ -59,7 +60,7 @@ class EmbeddedAws:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C is for the parent, which then ends this one in order
             )
-        closing.callback(self._stop)
+            closing.callback(self._stop)
         self._wait_until_ready()
 
     def _stop(self) -> None:

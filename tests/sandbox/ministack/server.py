@@ -7,6 +7,7 @@ its standard input does, so that it never outlives its parent.
 import asyncio
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -113,6 +114,7 @@ def queries_in_the_dialect_of_athena() -> None:
 
 def main() -> None:
     """Serve until standard input ends."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # held back by the parent, meanwhile
     clock_that_can_be_set(Path(sys.argv[2]))
     metrics_from_logs()
     alarms_that_look_at_dimensions()
