@@ -27,7 +27,6 @@ from tests.samples import file_of, lines_of, payload
 from tests.sandbox import api_faults
 from tests.sandbox.api import Fault, SimulatedApi
 
-FIELDS = (*Job._fields, "finished_at")
 JOBS = [payload(30, status="running", finished_at=None, fine_tuned_model="ft:x")]
 JOBS += [payload(number) for number in range(29, 0, -1)]
 JOBS[-1] |= {"status": "running", "finished_at": None}  # below the first page, so it is retrieved
@@ -81,7 +80,7 @@ def list_at_once(api: SimulatedApi, before: list[Line], path: str, answer: Any) 
 jobs = st.builds(
     lambda number, fields: payload(number, **fields),
     st.integers(1, 40),
-    st.dictionaries(st.sampled_from(FIELDS), anything, max_size=2),
+    st.dictionaries(st.sampled_from(Job._fields), anything, max_size=2),
 )
 models = st.fixed_dictionaries(
     {}, optional={"id": anything | st.text(), "shutdown_date": anything | st.dates().map(str), "owned_by": anything}
@@ -91,7 +90,7 @@ lists = st.fixed_dictionaries(
     {"data": anything | st.lists(jobs | models | happenings | anything, max_size=4)},
     optional={"has_more": anything | st.booleans(), "error": anything, "object": anything},
 )
-retrieved = st.dictionaries(st.sampled_from(FIELDS), anything, max_size=2).map(
+retrieved = st.dictionaries(st.sampled_from(Job._fields), anything, max_size=2).map(
     lambda fields: JOBS[-1] | fields | {"id": RETRIEVED}
 )
 

@@ -24,23 +24,24 @@ def test_the_first_five_columns_are_the_original_step_s() -> None:
     assert b"".join(b"\t".join(row.split(b"\t")[:5]) + b"\n" for row in rows) == ORIGINAL_COLUMNS
 
 
+FULL_PAYLOAD = payload(
+    updated_at=1_760_003_700,
+    fine_tuned_model="ft:gpt-4o-mini-2024-07-18:acme::abc",
+    trained_tokens=5000,
+    error={"code": "bad\tfile", "message": "line 1\nline 2", "param": "training_file"},
+    method={"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.1, "n_epochs": "auto"}}},
+    training_file="file-1",
+    metadata={"team": "a", "note": "x  y"},
+    hyperparameters={"n_epochs": 3},
+    seed=42,
+    user_provided_suffix="support",
+    validation_file="file-2",
+    result_files=["file-3", "file-4"],
+)
+
+
 def test_all_columns() -> None:
-    parsed = parse(
-        payload(
-            updated_at=1_760_003_700,
-            fine_tuned_model="ft:gpt-4o-mini-2024-07-18:acme::abc",
-            trained_tokens=5000,
-            error={"code": "bad\tfile", "message": "line 1\nline 2", "param": "training_file"},
-            method={"type": "dpo", "dpo": {"hyperparameters": {"beta": 0.1, "n_epochs": "auto"}}},
-            training_file="file-1",
-            metadata={"team": "a", "note": "x  y"},
-            hyperparameters={"n_epochs": 3},
-            seed=42,
-            user_provided_suffix="support",
-            validation_file="file-2",
-            result_files=["file-3", "file-4"],
-        )
-    )
+    parsed = parse(FULL_PAYLOAD)
     assert parsed.odd_fields == []
     assert parsed.job == Job(
         created_at="2025-10-09T08:53:21.000Z",
@@ -62,6 +63,7 @@ def test_all_columns() -> None:
         validation_file="file-2",
         result_files="file-3,file-4",
     )
+    assert [name for name, value in parsed.job._asdict().items() if not value] == ["shutdown_date"]
 
 
 @pytest.mark.parametrize("absent", [{}, dict.fromkeys(Job._fields), {"new": {"deep": [1]}}])
@@ -140,10 +142,7 @@ def test_created_at_may_be_any_form_of_a_time(value: Any) -> None:
     assert parse(payload(created_at=value)).job.created_at == "2025-10-09T08:53:20.000Z"
 
 
-OPTIONAL = {
-    *("model", "fine_tuned_model", "method", "training_file", "trained_tokens", "metadata", "error", "hyperparameters"),
-    *("updated_at", "finished_at", "seed", "suffix", "user_provided_suffix", "validation_file", "result_files"),
-}
+OPTIONAL = {*FULL_PAYLOAD, "suffix"} - {"object", "id", "created_at", "status"}
 
 
 @pytest.mark.parametrize(
