@@ -49,6 +49,11 @@ def test_columns() -> None:
     assert [name.strip("`") for name, _ in table("column", "what")] == list(Job._fields)
 
 
+def test_privacy_says_what_each_column_can_hold() -> None:
+    named = re.findall(r"`(\w+)`", section("Privacy", ROOT / ".github" / "SECURITY.md"))
+    assert sorted(named) == sorted(Job._fields)
+
+
 def test_metrics() -> None:
     code = (ROOT / "functions/snapshot/telemetry.py").read_text()
     emitted = {*re.findall(r'"(\w+)", MetricUnit\.(\w+)', code)} | {(name, "Count") for name in Changes().counts()}
