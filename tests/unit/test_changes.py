@@ -39,6 +39,24 @@ def test_jobs_that_came_changed_and_went_newest_first() -> None:
     }
 
 
+def test_each_change_metric_counts_its_own_changes() -> None:
+    reached = ["cancelled"] + ["failed"] * 2 + ["succeeded"] * 4
+    previous = lines(*(payload(number, status="running") for number in range(20, 0, -1)))
+    now = lines(
+        *(payload(number, status="queued") for number in range(36, 20, -1)),
+        *(payload(20 - number, status=status) for number, status in enumerate(reached)),
+        *(payload(number, status="running") for number in range(13, 8, -1)),
+    )
+    assert diff(previous, now).counts() == {
+        "JobCountChange": 24,
+        "JobsCreated": 16,
+        "JobsSucceeded": 4,
+        "JobsFailed": 2,
+        "JobsCancelled": 1,
+        "JobsRemoved": 8,
+    }
+
+
 def test_a_status_of_the_api_that_is_called_removed_is_no_removal() -> None:
     changes = diff(lines(payload(1, status="running")), lines(payload(1, status="Removed")))
     assert [(change.status, change.previous_status) for change in changes.jobs] == [("other", "running")]
