@@ -1,5 +1,6 @@
 """The credentials for the API, parsed from the text of a secret."""
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -14,7 +15,6 @@ from snapshot.settings import base_url_problem
 
 PAGING = ("after", "page", "none")
 _OBJECTS = ("default_headers", "default_query")
-_FIELDS = ("api_key", "organization", "project", "base_url", *_OBJECTS, "paging")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 MUST_HOLD = (
     "It must hold the bare API key, or JSON like "
@@ -67,6 +67,9 @@ class Credentials:
         own = {"default_headers": self.default_headers, "default_query": self.default_query}
         parts += [f"{name} {json.dumps({**given}, sort_keys=True)}" for name, given in own.items() if given]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+_FIELDS = tuple(each.name for each in dataclasses.fields(Credentials))
 
 
 def parse(name: str, value: str, default_base_url: str) -> Credentials:

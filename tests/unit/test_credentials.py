@@ -1,5 +1,6 @@
 """The secret's value, good and bad."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_secrets(value: str, expected: Credentials) -> None:
         ("{}", "without api_key"),
         ('{"project": "p"}', "without api_key"),
         (json.dumps({"api_key": None}), "without api_key"),
-        (json.dumps({"api_key": KEY, "api-base": "x"}), "field other than api_key, organization, project, base_url"),
+        (json.dumps({"api_key": KEY, "api-base": "x"}), "field other than api_key, base_url, organization, project"),
         (json.dumps({"api_key": 5}), "api_key in the secret fine-tuning/a is not a string"),
         (json.dumps({"api_key": ""}), "api_key in the secret fine-tuning/a is empty"),
         (json.dumps({"api_key": KEY, "project": "a b"}), "project in the secret"),
@@ -125,6 +126,13 @@ def test_each_header_of_the_json_form_is_looked_at(field: str, value: str) -> No
     with pytest.raises(SecretError, match=f"The {field} in the secret n ") as caught:
         parse("n", json.dumps({"api_key": KEY, field: value}), URL)
     assert "sk-" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", [each.name for each in dataclasses.fields(Credentials)])
+def test_line_break_in_any_field_is_refused(field: str) -> None:
+    with pytest.raises(SecretError, match=f"The {field} in the secret n ") as caught:
+        parse("n", json.dumps({"api_key": KEY, field: "https://v-secret\r\nX: y"}), URL)
+    assert "v-secret" not in str(caught.value)
 
 
 def test_json_that_was_encoded_twice_is_refused() -> None:
