@@ -2,7 +2,7 @@
 
 import pytest
 from snapshot import table
-from snapshot.statuses import ACTIVE, KNOWN_STATUSES, TERMINAL, meaning
+from snapshot.statuses import _SYNONYMS, ACTIVE, KNOWN_STATUSES, TERMINAL, meaning
 
 from tests.samples import job
 
@@ -25,6 +25,13 @@ from tests.samples import job
 )
 def test_meaning(status: str, expected: str) -> None:
     assert meaning(status) == expected
+
+
+@pytest.mark.parametrize(("status", "synonym"), [(status, word) for status in _SYNONYMS for word in _SYNONYMS[status]])
+def test_synonym_is_found_and_has_one_meaning(status: str, synonym: str) -> None:
+    assert status in KNOWN_STATUSES
+    assert synonym not in KNOWN_STATUSES
+    assert meaning(synonym) == status
 
 
 @pytest.mark.parametrize(
