@@ -50,8 +50,9 @@ sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot a minute, until Ctrl-C
 	@$(WITH_FUNCTIONS) tests.sandbox.sandbox
 
 .PHONY: test
-test: lint types validate $(BUILT) ## All checks, then all tests
-	$(TOOLS)/pytest --numprocesses 4 --dist loadfile tests/unit tests/integration tests/stack tests/soak \
+test: $(READY) ## All checks, then all tests
+	@$(MAKE) --jobs 2 lint types validate build
+	$(TOOLS)/pytest --numprocesses 4 --dist loadfile --cov tests/unit tests/integration tests/stack tests/soak \
 		tests/machines/test_here.py
 
 .PHONY: unit
@@ -59,9 +60,10 @@ unit: lint types ## The checks and tests that take seconds
 	$(TOOLS)/pytest tests/unit
 
 .PHONY: lint
-lint: $(READY) ## Check style and formatting
+lint: $(READY) ## Check style, formatting and spelling
 	$(TOOLS)/ruff check
 	$(TOOLS)/ruff format --check
+	$(TOOLS)/codespell
 
 .PHONY: types
 types: $(READY) ## Check the types of the code and of the tests
@@ -140,7 +142,7 @@ lock: $(READY) ## Pin all packages anew, from the requirements.in files
 
 .PHONY: clean
 clean: ## Remove what was built or installed here
-	rm -rf .venv .aws-sam .mypy_cache .mutation_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .aws-sam .coverage .mypy_cache .mutation_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help
