@@ -57,6 +57,17 @@ def test_each_change_metric_counts_its_own_changes() -> None:
     }
 
 
+def test_changes_of_one_second_stay_in_the_table_s_order() -> None:
+    jobs = [payload(number, created_at=5, finished_at=None, status=status) for number, status in ((1, "b"), (3, "a"))]
+    assert [change.job.id for change in diff([], lines(*jobs)).jobs] == [job["id"] for job in jobs]
+
+
+def test_a_shutdown_is_told_though_a_new_job_stands_above() -> None:
+    job = payload(1, fine_tuned_model="ft:1")
+    now = lines(payload(2), job, shutdown_date="2027-01-14")
+    assert [change.fine_tuned_models for change in diff(lines(job), now).shutdowns] == [["ft:1"]]
+
+
 def test_a_status_of_the_api_that_is_called_removed_is_no_removal() -> None:
     changes = diff(lines(payload(1, status="running")), lines(payload(1, status="Removed")))
     assert [(change.status, change.previous_status) for change in changes.jobs] == [("other", "running")]

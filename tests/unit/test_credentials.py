@@ -213,6 +213,13 @@ def test_no_secret_is_in_the_representation() -> None:
     assert "v-" not in shown
 
 
+def test_all_fields_may_be_given_and_null_is_absent() -> None:
+    given = {"organization": None, "api_key": KEY, "project": "p", "base_url": "https://example.com/X/"}
+    objects = {"default_headers": {"X-Name": "\xff"}, "default_query": {"a": "b"}}
+    credentials = parse("fine-tuning/a", json.dumps(given | objects | {"paging": "page"}), URL)
+    assert credentials == Credentials(KEY, "https://example.com/X", project="p", paging="page", **objects)
+
+
 def test_organization_and_project_are_sent_each_by_itself() -> None:
     key = {"Authorization": f"Bearer {KEY}"}
     assert Credentials(KEY, URL).headers == key

@@ -36,6 +36,12 @@ EMPTY: tuple[Any, ...] = ([], {})
         ("20260131", "2026-01-31T00:00:00.000Z"),
         *((nothing, "") for nothing in (0, 0.0, "0", "", "0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z")),
         *((odd, None) for odd in (*EMPTY, -1, True, "soon", "12 o'clock", 10**400, 1e300, NAN, INFINITY)),
+        (1, "1970-01-01T00:00:01.000Z"),
+        (10**11, "5138-11-16T09:46:40.000Z"),  # the last one that is taken for seconds
+        (10**11 + 1, "1973-03-03T09:46:40.001Z"),
+        (253_402_300_799_000, "9999-12-31T23:59:59.000Z"),
+        (253_402_300_799_001, None),
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000Z"),
         ("9999-12-31T23:59:59-10:00", None),
     ],
 )
@@ -86,6 +92,8 @@ def test_scalar(value: Any, expected: str | None) -> None:
         ({"detail": "d", "code": None}, '{"detail":"d","code":null}'),
         ([{"code": "a", "message": "b"}, "c", None], "a: b; c"),
         ({"code": "c", "message": "m" * 2000}, ("c: " + "m" * 2000)[:1024]),
+        ("m" * 1023 + " n", "m" * 1023),
+        ("X" * 1024 + "n", "X" * 1024),
         ({"code": "\u202ec", "message": "a\nb"}, "c: a b"),
         *((odd, None) for odd in (True, 5, [[1]], [5], {"message": [1]})),
     ],

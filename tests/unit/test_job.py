@@ -137,6 +137,10 @@ def test_only_id_created_at_and_status_refuse_a_job(fields: dict[str, Any], mess
     assert caught.value.field == f".{next(iter(fields))}"
 
 
+def test_created_at_may_be_the_beginning_of_unix_time() -> None:
+    assert parse(payload(created_at=0)).job.created_at == "1970-01-01T00:00:00.000Z"
+
+
 @pytest.mark.parametrize("value", [1_760_000_000, 1_760_000_000_000, "1760000000", "2025-10-09T08:53:20Z"])
 def test_created_at_may_be_any_form_of_a_time(value: Any) -> None:
     assert parse(payload(created_at=value)).job.created_at == "2025-10-09T08:53:20.000Z"

@@ -35,7 +35,7 @@ def test_unchanged_jobs_one_after_another_end_the_reading(start: int) -> None:
     assert PreviousTable(LINES).overlap_end(JOBS[start : start + OVERLAP]) == start + OVERLAP
 
 
-@pytest.mark.parametrize("start", [1, 5, 19])
+@pytest.mark.parametrize("start", [1, 2, 5, 19])
 def test_unchanged_jobs_are_found_among_others_of_their_second(start: int) -> None:
     overlap = OF_ONE_SECOND[start : start + OVERLAP]
     assert PreviousTable(lines_of(OF_ONE_SECOND)).overlap_end(overlap) == start + OVERLAP
@@ -63,6 +63,11 @@ def test_jobs_of_the_newest_second_do_not_end_the_reading() -> None:
     jobs = [a_job(number) for number in range(9, 0, -1)]
     jobs = [a_job(number, created_at=SECOND + 50) for number in range(60, 30, -1)] + jobs
     assert PreviousTable(lines_of(jobs)).overlap_end(jobs[1 : OVERLAP + 1]) is None
+
+
+def test_only_the_last_of_the_unchanged_jobs_has_to_be_older_than_the_newest() -> None:
+    jobs = [a_job(number, created_at=SECOND + 50) for number in range(60, 41, -1)] + JOBS
+    assert PreviousTable(lines_of(jobs)).overlap_end(jobs[:OVERLAP]) == OVERLAP
 
 
 def test_a_table_without_lines_or_with_an_edited_time_ends_no_reading() -> None:

@@ -79,6 +79,12 @@ def test_a_secret_that_begins_like_another_is_hidden_whole() -> None:
     assert without_secrets(bytearray(b"a abcdefgh 01234567 b"), secrets) == b"a [redacted] b"
 
 
+def test_a_secret_that_is_a_part_of_another_is_hidden_with_it() -> None:
+    secrets = ["zzzzzzzz", "abc:zzzzzzzz"]
+    assert redacted("a abc:zzzzzzzz b", secrets) == "a [redacted] b"
+    assert without_secrets(bytearray(b"a abc:zzzzzzzz b"), secrets) == b"a [redacted] b"
+
+
 def test_a_form_that_begins_like_another_is_hidden_whole() -> None:
     assert redacted(r"a abcdefgh\\ b", ["abcdefgh\\"]) == "a [redacted] b"  # with its backslash doubled
 

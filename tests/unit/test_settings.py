@@ -48,6 +48,12 @@ def test_events(event: dict[str, Any], expected: Run) -> None:
     assert run.time.tzinfo == UTC
 
 
+@pytest.mark.parametrize("detail", [{}, {"detail": None}, {"detail": "x"}])
+def test_the_envelope_s_time_counts_without_any_detail(detail: dict[str, Any]) -> None:
+    event = {"detail-type": "x", "source": "aws.events", "time": "2026-01-31T12:00:00Z"} | detail
+    assert Run.parse(event, NOW) == Run("default", datetime(2026, 1, 31, 12, tzinfo=UTC), full=False)
+
+
 def test_the_zone_of_the_machine_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "Asia/Tokyo")

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from snapshot import table
 from snapshot.fields import clean
 from snapshot.job import Job, parse
+from snapshot.table import Line
 
 from tests.samples import file_of, job, lines_of, payload
 
@@ -51,8 +52,44 @@ def test_another_version_s_columns_are_found_by_name() -> None:
         b"id\tstatus\na\tb\tc\n",
         b"id\tstatus\na\t\xff\n",
         b"\xff\n",
+        b"XXid\tstatus\na\tb\n",
+        b"id status\na b\n",
     ],
 )
 def test_what_is_no_table_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         lines_of(body)
+
+
+def test_a_file_may_have_other_columns_at_its_ends() -> None:
+    (line,) = lines_of(b"\tid\tstatus\t\nx\ta\trunning\ty\n")
+    assert table.from_line(line) == job(status="running", id="a")
+
+
+@pytest.mark.parametrize(
+    ("previous", "lines", "expected"),
+    [
+        ("abcd", "abcd", ("", "")),
+        ("abcd", "xbcd", ("a", "x")),
+        ("abcd", "xyabcd", ("", "xy")),
+        ("abcd", "axcd", ("ab", "ax")),
+        ("abcd", "abcx", ("abcd", "abcx")),
+        ("cd", "", ("cd", "")),
+    ],
+)
+def test_the_end_that_two_tables_have_in_common_is_left_out(
+    previous: str, lines: str, expected: tuple[str, str]
+) -> None:
+    as_lines = [[Line(letter.encode()) for letter in letters] for letters in (previous, lines, *expected)]
+    assert table.differing(as_lines[0], as_lines[1]) == (as_lines[2], as_lines[3])
+
+
+def test_newest_first_looks_at_no_other_column() -> None:
+    jobs = [
+        job(created_at="b", status="a", id="1"),
+        job(created_at="b", status="z", id="2"),
+        job(created_at="c", id="3"),
+    ]
+    lines = [table.to_line(each) for each in jobs]
+    table.newest_first(lines)
+    assert [table.job_id(line) for line in lines] == ["3", "1", "2"]

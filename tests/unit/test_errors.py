@@ -1,0 +1,23 @@
+"""What an error says, with what the handler adds to it."""
+
+import pytest
+from snapshot.errors import ApiError, SnapshotError
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [("No", "No. Done."), ("No.", "No. Done."), ("No?", "No? Done."), ("No…", "No… Done."), ("No!x", "No!x. Done.")],
+)
+def test_the_consequence_follows_as_a_sentence(message: str, told: str) -> None:
+    error = SnapshotError(message)
+    assert str(error) == message
+    error.consequence = "Done."
+    assert str(error) == told
+
+
+def test_a_command_names_the_source() -> None:
+    error = ApiError("Use `make secret SOURCE=…`.", 401)
+    assert str(error) == "Use `make secret SOURCE=…`."
+    error.source = "team-a"
+    assert str(error) == "Use `make secret SOURCE=team-a`."
+    assert error.status == 401
