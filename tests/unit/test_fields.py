@@ -1,6 +1,7 @@
 """A payload's values as the table has them."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -48,6 +49,15 @@ EMPTY: tuple[Any, ...] = ([], {})
 def test_time(value: Any, expected: str | None) -> None:
     assert fields.time(value) == expected
     assert fields.day(value) == (expected[:10] if expected else expected)
+
+
+def test_a_time_without_a_zone_is_in_utc_whatever_the_machine_s_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        found = fields.time("2026-01-31T12:00:00")
+    time.tzset()
+    assert found == NOON
 
 
 @pytest.mark.parametrize(

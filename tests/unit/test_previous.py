@@ -41,6 +41,11 @@ def test_unchanged_jobs_are_found_among_others_of_their_second(start: int) -> No
     assert PreviousTable(lines_of(OF_ONE_SECOND)).overlap_end(overlap) == start + OVERLAP
 
 
+def test_the_first_unchanged_job_may_be_the_last_one_of_its_second() -> None:
+    jobs = [a_job(60), a_job(50, created_at=SECOND + 41), a_job(49, created_at=SECOND + 41), *JOBS]
+    assert PreviousTable(lines_of(jobs)).overlap_end(jobs[2 : OVERLAP + 2]) == OVERLAP + 2
+
+
 CHANGED = JOBS[5]._replace(status="running")
 NO_END = {
     "too few": JOBS[1:OVERLAP],
