@@ -207,3 +207,7 @@ def test_what_turns_the_direction_of_writing_around_is_a_gap(control: str) -> No
 )
 def test_a_value_in_a_message_has_60_characters(value: Any, expected: str) -> None:
     assert fields.shown(value) == expected
+
+
+def test_a_text_keeps_all_but_its_white_space() -> None:
+    assert fields.text(" X  a\tX ") == "X a X"

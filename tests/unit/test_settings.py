@@ -124,6 +124,8 @@ def test_sample_events_are_accepted(sample: Path) -> None:
         "http://127.0.0.1:8080/v1",
         "http://localhost/v1",
         "http://[::1]:80/v1",
+        "https://host/models/v1",
+        "https://host/fine_tuningX",
     ],
 )
 def test_base_urls(url: str) -> None:
@@ -150,6 +152,7 @@ def test_base_urls(url: str) -> None:
         ("https://host/v1#secret", "no user, query or fragment"),
         ("https://host/v1/fine_tuning/jobs", "before /fine_tuning"),
         ("https://host/v1/fine_tuning/", "before /fine_tuning"),
+        ("https://host/v1/models", "before /fine_tuning"),
     ],
 )
 def test_bad_base_urls_are_not_shown(url: str, problem: str) -> None:
