@@ -76,7 +76,7 @@ def assert_all_is_told(deployment: Deployment, bus: Queue) -> None:
 
 @pytest.mark.parametrize("call", EVERY_CALL)
 @pytest.mark.parametrize("kind", PASSING)
-def test_what_passes_is_sat_out(kind: str, call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
+def test_transient_fault_is_retried(kind: str, call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
     flaky.set(fault_at(call, kind, times=1))
     summary = deployment.run()
     assert (flaky.hits, summary["changes"]["JobsFailed"]) == (1, 3)
@@ -85,7 +85,7 @@ def test_what_passes_is_sat_out(kind: str, call: int, deployment: Deployment, bu
 
 @pytest.mark.parametrize("call", EVERY_CALL)
 @pytest.mark.parametrize("kind", LASTING)
-def test_what_lasts_is_named_and_made_good(
+def test_lasting_aws_fault_is_reported_and_repaired_by_the_next_run(
     kind: str, call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws
 ) -> None:
     before, output = deployment.objects(), deployment.output
@@ -101,7 +101,7 @@ def test_what_lasts_is_named_and_made_good(
 
 
 @pytest.mark.parametrize(("call", "kind"), ODD)
-def test_odd_response_is_named_and_made_good(
+def test_invalid_aws_response_is_reported_and_repaired_by_the_next_run(
     call: str, kind: str, deployment: Deployment, bus: Queue, flaky: FlakyAws
 ) -> None:
     number = CALLS.index(call)
@@ -117,13 +117,15 @@ def test_odd_response_is_named_and_made_good(
 
 
 @pytest.mark.parametrize("refusal", ["409 ConditionalRequestConflict", "412 PreconditionFailed", "404 NoSuchKey"])
-def test_a_refused_condition_is_looked_into(refusal: str, deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
+def test_refused_condition_is_checked_against_latest(
+    refusal: str, deployment: Deployment, bus: Queue, flaky: FlakyAws
+) -> None:
     flaky.set(AwsFault(refusal, CALLS.index("latest, written"), times=1))
     deployment.run()
     assert_all_is_told(deployment, bus)
 
 
-def test_a_condition_that_stays_refused_is_told(deployment: Deployment, flaky: FlakyAws) -> None:
+def test_repeatedly_refused_condition_is_an_error(deployment: Deployment, flaky: FlakyAws) -> None:
     flaky.set(AwsFault("409 ConditionalRequestConflict", 0, times=99, only="PUT .*/latest/"))
     with pytest.raises(SnapshotError, match=r"keep replacing its latest snapshot\. Written before that"):
         deployment.run()
@@ -143,7 +145,9 @@ def test_an_error_after_the_output_says_what_was_written(deployment: Deployment,
 
 
 @pytest.mark.parametrize("call", EVERY_CALL[:2])  # the others hang when a minute is left, which is enough for them
-def test_a_call_that_hangs_ends_the_run_in_time(call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
+def test_hanging_aws_call_fails_before_the_time_limit(
+    call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws
+) -> None:
     flaky.set(fault_at(call, "held", times=99))
     started = time.monotonic()
     with pytest.raises(

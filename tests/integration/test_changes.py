@@ -16,7 +16,7 @@ from tests.sandbox.queues import Queue
 NO_CHANGES = dict.fromkeys(Changes().counts(), 0)
 
 
-def test_the_first_snapshot_tells_nothing(deployment: Deployment, bus: Queue) -> None:
+def test_first_snapshot_reports_no_change(deployment: Deployment, bus: Queue) -> None:
     assert deployment.run()["changes"] == NO_CHANGES
     assert bus.receive() == []
     assert {name: deployment.metrics()[name, ""] for name in NO_CHANGES} == NO_CHANGES
@@ -174,14 +174,14 @@ def test_another_account_starts_afresh(deployment: Deployment, bus: Queue) -> No
     assert len(deployment.rows()) == 100
 
 
-def test_the_same_account_with_all_jobs_replaced_tells_it(deployment: Deployment, bus: Queue) -> None:
+def test_replacing_all_jobs_of_an_account_is_reported(deployment: Deployment, bus: Queue) -> None:
     start_with_a_snapshot(deployment)
     deployment.api.jobs = [payload(number) for number in range(300, 200, -1)]
     assert deployment.run()["changes"]["JobCountChange"] == 105
     assert len(bus.receive()) == 105
 
 
-def test_what_the_api_s_list_has_lost_stands_in_the_history(deployment: Deployment, bus: Queue) -> None:
+def test_removed_job_stays_in_older_snapshots(deployment: Deployment, bus: Queue) -> None:
     """A project was closed, or a retention period is over: only the full listing sees it."""
     deployment.api.jobs = [payload(number) for number in range(250, 0, -1)]
     first = deployment.run(time=at(minutes=9))["key"]
@@ -203,7 +203,7 @@ def test_what_the_api_s_list_has_lost_stands_in_the_history(deployment: Deployme
 # --- Beside another run ---
 
 
-def test_what_an_older_run_told_meanwhile_is_taken_back(deployment: Deployment, bus: Queue) -> None:
+def test_change_reported_by_an_overlapping_older_run_is_reverted(deployment: Deployment, bus: Queue) -> None:
     """It has told that a job paused and that another came; ours, in the end, finds neither."""
     start_with_a_snapshot(deployment)
     before = deployment.objects()["latest/default.tsv"]

@@ -54,7 +54,7 @@ def test_permanent_status_fails_immediately(status: int, api: SimulatedApi, clie
     assert len(api.requests) == 1
 
 
-def test_a_wait_beyond_the_deadline_is_not_begun(api: SimulatedApi) -> None:
+def test_wait_beyond_the_deadline_fails_immediately(api: SimulatedApi) -> None:
     api.faults = [Fault(JOBS, api_faults.status(429, "Slow down.", Retry_After="3600"))]
     started = time.monotonic()
     with (
@@ -66,7 +66,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(api: SimulatedApi) -> None:
     assert time.monotonic() - started < 1
 
 
-def test_an_answer_that_never_ends_is_given_up_at_the_deadline(api: SimulatedApi) -> None:
+def test_endless_response_fails_at_the_deadline(api: SimulatedApi) -> None:
     api.faults = [Fault(JOBS, api_faults.stalled)]
     started = time.monotonic()
     with (
@@ -89,14 +89,14 @@ def test_events_and_models_have_a_minute_and_not_the_whole_run(api: SimulatedApi
             fine_tuning.models(client)()
 
 
-def test_attempts_end(api: SimulatedApi, client: Client) -> None:
+def test_retries_are_limited(api: SimulatedApi, client: Client) -> None:
     api.faults = [Fault(JOBS, api_faults.status(503, "Overloaded."), times=2)]
     with pytest.raises(ApiError, match=r"status 503: Overloaded\. Given up after 2 attempts") as caught:
         client.get(JOBS, attempts=2)
     assert caught.value.status == 503
 
 
-def test_nobody_listens(api: SimulatedApi) -> None:
+def test_refused_connection_is_an_error(api: SimulatedApi) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with (
@@ -117,7 +117,7 @@ def test_an_echoed_key_is_not_shown(echo: str, api: SimulatedApi, client: Client
 
 @pytest.mark.parametrize("status", [403, 200])
 @pytest.mark.parametrize("padding", ["x" * 55 + " ", "x" * 390 + " ", " " * 3960, "y ", "**** " * 800])
-def test_a_key_is_not_shown_where_a_text_is_cut(status: int, padding: str, api: SimulatedApi) -> None:
+def test_key_is_not_shown_where_a_text_is_cut(status: int, padding: str, api: SimulatedApi) -> None:
     api.key = "azure" + "0123456789abcdef" * 60
     text = (padding + api.key + " ") * 5
     api.faults = [Fault(JOBS, api_faults.body(text, status, "text/plain"), times=2)]
@@ -130,7 +130,7 @@ def test_a_key_is_not_shown_where_a_text_is_cut(status: int, padding: str, api: 
     assert "cdef" not in str(caught.value)
 
 
-def test_a_very_long_message_is_told_soon(api: SimulatedApi, client: Client) -> None:
+def test_very_long_message_is_processed_quickly(api: SimulatedApi, client: Client) -> None:
     api.faults = [Fault(JOBS, api_faults.status(400, "x" * 5_000_000))]
     started = time.monotonic()
     with pytest.raises(ApiError, match=r"status 400: x{400}…$"):
@@ -138,7 +138,9 @@ def test_a_very_long_message_is_told_soon(api: SimulatedApi, client: Client) -> 
     assert time.monotonic() - started < 5
 
 
-def test_headers(api: SimulatedApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_requests_carry_the_key_and_the_account(
+    api: SimulatedApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     # A .netrc with an entry for the host must not replace the key.
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login user password pass\n")
@@ -266,7 +268,7 @@ def test_advice_follows_code_and_message(
     assert len(api.requests) == 1
 
 
-def test_the_type_of_a_billing_error_will_do(api: SimulatedApi, client: Client) -> None:
+def test_billing_error_is_recognized_by_its_type(api: SimulatedApi, client: Client) -> None:
     error = {"error": {"message": "You exceeded your current quota.", "type": "insufficient_quota", "code": None}}
     api.faults = [Fault(JOBS, api_faults.body(error, 429), times=9)]
     with pytest.raises(ApiError, match=BILLING):
@@ -282,20 +284,20 @@ def test_the_type_of_a_billing_error_will_do(api: SimulatedApi, client: Client) 
         {"message": "Rate limit reached.", "type": "insufficient_quota", "code": "rate_limit_exceeded"},
     ],
 )
-def test_a_rate_limit_is_no_billing_error(error: dict[str, Any], api: SimulatedApi, client: Client) -> None:
+def test_rate_limit_is_not_a_billing_error(error: dict[str, Any], api: SimulatedApi, client: Client) -> None:
     api.faults = [Fault(JOBS, api_faults.body({"error": error}, 429))]
     client.get(JOBS)
     assert len(api.requests) == 2
 
 
-def test_a_vanished_cursor_is_no_wrong_base_url(client: Client) -> None:
+def test_removed_cursor_does_not_blame_the_base_url(client: Client) -> None:
     with pytest.raises(ApiError, match="no longer knows the job") as caught:
         client.get(JOBS, {"limit": 100, "after": "ftjob-gone"})
     assert "base_url" not in str(caught.value)
     assert caught.value.status == 404
 
 
-def test_a_vanished_job_is_no_wrong_base_url(client: Client) -> None:
+def test_removed_job_does_not_blame_the_base_url(client: Client) -> None:
     for path in ("/fine_tuning/jobs/ftjob-gone", "/fine_tuning/jobs/ftjob-gone/events"):
         with pytest.raises(ApiError, match="status 404") as caught:
             client.get(path)
@@ -330,7 +332,7 @@ def test_a_redirect_names_its_target_on_the_same_host(
     assert len(api.requests) == 1
 
 
-def test_not_modified_is_no_redirect(api: SimulatedApi, client: Client) -> None:
+def test_not_modified_is_not_a_redirect(api: SimulatedApi, client: Client) -> None:
     api.faults = [Fault(JOBS, api_faults.body(b"", 304), times=9)]
     with pytest.raises(ApiError, match="response is not usable: status 304") as caught:
         client.get(JOBS)
@@ -495,7 +497,7 @@ def test_the_proxy_of_the_environment_is_used_for_https_only(
         assert client.get(JOBS, {"limit": 1}).body["data"]
 
 
-def test_no_query_is_in_a_connection_s_error(api: SimulatedApi) -> None:
+def test_connection_error_does_not_show_the_query(api: SimulatedApi) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     credentials = Credentials(api.key, f"http://127.0.0.1:{port}/v1", default_query={"key": "q-secret"})
@@ -532,7 +534,7 @@ def test_a_word_of_the_gateway_s_is_not_shown_of_a_response_that_is_no_json(api:
 # --- Single jobs ---
 
 
-def test_single_jobs_come_with_the_requests_they_came_with(api: SimulatedApi, client: Client) -> None:
+def test_retrieved_jobs_keep_their_own_labels(api: SimulatedApi, client: Client) -> None:
     api.jobs = [payload(2), payload(1)]
     job_ids = [job["id"] for job in api.jobs]
     retrieved = fine_tuning.retrieve(client, job_ids)
@@ -568,7 +570,7 @@ def test_no_thread_of_a_hanging_call_outlives_the_client(answer: Answer, api: Si
     assert left_after(1, before) == set()
 
 
-def test_no_thread_that_waits_for_its_next_attempt_outlives_the_client(api: SimulatedApi) -> None:
+def test_no_thread_waiting_for_a_retry_outlives_the_client(api: SimulatedApi) -> None:
     api.faults = [Fault("/slow", api_faults.status(429, Retry_After="50"), times=99)]
     before = {*threading.enumerate()}
     with Client(Credentials(api.key, api.base_url), Deadline.after(60)) as client:
@@ -599,7 +601,7 @@ def test_a_key_is_found_in_a_response_however_it_is_written(
         assert client.get(JOBS).body == {"id": "a", "echo": "of [redacted]"}
 
 
-def test_a_code_of_any_length_is_advised_on_soon(api: SimulatedApi, client: Client) -> None:
+def test_error_code_of_any_length_is_processed_quickly(api: SimulatedApi, client: Client) -> None:
     """A slow pattern would hold a run past its end, where not even the signal's time limit reaches it."""
     api.faults = [Fault(JOBS, api_faults.status(400, "No.", "mismatch" * 50_000))]
     with pytest.raises(ApiError, match="status 400"):

@@ -95,14 +95,14 @@ def test_refused_entries_are_sent_again(refusing: RefusingEventBridge) -> None:
 
 
 @pytest.mark.parametrize("refusing", [99], indirect=True)
-def test_what_stays_refused_fails_the_run(refusing: RefusingEventBridge) -> None:
+def test_permanently_refused_event_fails_the_run(refusing: RefusingEventBridge) -> None:
     with pytest.raises(SnapshotError, match="EventBridge refuses 1 changes: ThrottlingException: Rate exceeded"):
         events.send(ORIGIN, some_changes(1), Deadline.after(60))
     assert refusing.accepted == []
 
 
 @pytest.mark.parametrize("refusing", [0], indirect=True)
-def test_one_refused_event_keeps_no_other_back(refusing: RefusingEventBridge) -> None:
+def test_refused_event_does_not_block_others(refusing: RefusingEventBridge) -> None:
     refusing.refused_job = f"ftjob-{3:024}"
     reason = rf"EventBridge refuses 1 changes: MalformedDetail: Detail is malformed\. \({refusing.refused_job}\)"
     with pytest.raises(SnapshotError, match=reason):
@@ -112,7 +112,7 @@ def test_one_refused_event_keeps_no_other_back(refusing: RefusingEventBridge) ->
 
 @pytest.mark.usefixtures("refusing")
 @pytest.mark.parametrize("refusing", [999], indirect=True)
-def test_lasting_refusals_end_soon_however_many_there_are() -> None:
+def test_permanent_refusals_end_after_five_attempts() -> None:
     started = time.monotonic()
     with pytest.raises(SnapshotError, match=r"EventBridge refuses \d+ changes: .*ftjob-"):
         events.send(ORIGIN, some_changes(200), Deadline.after(60))
@@ -142,7 +142,7 @@ def test_largest_events_are_accepted(character: str, bus: Queue) -> None:
 
 
 @pytest.mark.parametrize("refusing", [0], indirect=True)
-def test_no_time_for_the_events_is_told_in_time(refusing: RefusingEventBridge) -> None:
+def test_events_without_time_left_fail_before_the_time_limit(refusing: RefusingEventBridge) -> None:
     with pytest.raises(SnapshotError, match="No time is left to send all changes"):
         events.send(ORIGIN, some_changes(25), Deadline.after(0))
     assert refusing.batches == []
@@ -150,7 +150,9 @@ def test_no_time_for_the_events_is_told_in_time(refusing: RefusingEventBridge) -
 
 @pytest.mark.usefixtures("bus")
 @pytest.mark.parametrize("refusing", [5], indirect=True)
-def test_a_refusal_comes_before_metrics_and_latest(deployment: Deployment, refusing: RefusingEventBridge) -> None:
+def test_refused_event_leaves_metrics_and_latest_unwritten(
+    deployment: Deployment, refusing: RefusingEventBridge
+) -> None:
     start_with_a_snapshot(deployment)
     let_things_happen(deployment)
     latest, output = deployment.objects()["latest/default.tsv"], deployment.output
@@ -170,7 +172,7 @@ AWS_CALLS = 6  # latest, secret, latest looked at, dated snapshot, events, lates
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("call", range(1, AWS_CALLS + 1))
-def test_a_run_that_dies_is_made_good_by_the_next(call: int, moment: str, deployment: Deployment, bus: Queue) -> None:
+def test_next_run_repeats_what_a_killed_run_missed(call: int, moment: str, deployment: Deployment, bus: Queue) -> None:
     start_with_a_snapshot(deployment)
     let_things_happen(deployment)
     output = deployment.output
@@ -187,7 +189,7 @@ def test_a_run_that_dies_is_made_good_by_the_next(call: int, moment: str, deploy
     }
 
 
-def test_a_run_with_changes_makes_so_many_calls(deployment: Deployment, bus: Queue) -> None:
+def test_run_with_changes_makes_the_documented_calls(deployment: Deployment, bus: Queue) -> None:
     start_with_a_snapshot(deployment)
     let_things_happen(deployment)
     done = crash.start({})

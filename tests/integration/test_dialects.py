@@ -146,7 +146,7 @@ def test_the_table_is_right_in_every_dialect(api: SimulatedApi) -> None:
     ],
     indirect=["api"],
 )
-def test_statuses_mean_what_openai_s_mean(api: SimulatedApi, statuses: dict[str, str]) -> None:
+def test_statuses_of_other_servers_have_openai_s_meaning(api: SimulatedApi, statuses: dict[str, str]) -> None:
     simulated = api.jobs[0]
     api.jobs = [
         simulated.payload(api.now) | {"id": f"ftjob-{number}", "status": status, "created_at": 1_760_000_000 - number}
@@ -156,7 +156,7 @@ def test_statuses_mean_what_openai_s_mean(api: SimulatedApi, statuses: dict[str,
 
 
 @speaking(AZURE)
-def test_a_fine_tuned_model_ends_as_azure_says(api: SimulatedApi) -> None:
+def test_azure_s_shutdown_date_is_read(api: SimulatedApi) -> None:
     end = date(2031, 1, 2)
     tuned = next(job for job in api.jobs if job.fine_tuned_model(api.now))
     name = AZURE.job(tuned.payload(api.now), 0)["fine_tuned_model"]

@@ -127,21 +127,21 @@ def secret(deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize("what", PASSING)
-def test_what_passes_is_sat_out(what: str, deployment: Deployment) -> None:
+def test_transient_fault_is_retried(what: str, deployment: Deployment) -> None:
     deployment.api.faults = [Fault(JOBS, PASSING[what], skip=1)]
     assert_recovers(deployment)
     assert sum("after=" in path for path in deployment.api.requests) == 3
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_several_in_a_row_on_any_page(number: int, deployment: Deployment) -> None:
+def test_several_transient_faults_on_any_page_are_retried(number: int, deployment: Deployment) -> None:
     several = (api_faults.status(500), api_faults.html(502), api_faults.status(503))
     deployment.api.faults = [Fault(JOBS, answer, skip=number - 1) for answer in several]
     assert_recovers(deployment)
 
 
 @pytest.mark.parametrize("what", PASSING)
-def test_what_does_not_pass_fails_in_time(what: str, deployment: Deployment) -> None:
+def test_lasting_fault_fails_before_the_time_limit(what: str, deployment: Deployment) -> None:
     deployment.api.faults = [Fault(JOBS, PASSING[what], times=99, skip=1)]
     assert_fails(
         deployment,
@@ -151,7 +151,7 @@ def test_what_does_not_pass_fails_in_time(what: str, deployment: Deployment) -> 
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_will_not_pass_fails_at_once(what: str, deployment: Deployment) -> None:
+def test_permanent_fault_fails_immediately(what: str, deployment: Deployment) -> None:
     answer, message = REFUSED[what]
     deployment.api.faults = [Fault(JOBS, answer, times=99, skip=1)]
     assert_fails(deployment, PAGE + ".*" + message)
@@ -196,7 +196,7 @@ def test_an_unknown_status_counts_as_other(deployment: Deployment) -> None:
 # --- No answer at all ---
 
 
-def test_a_server_that_is_down_for_a_moment(deployment: Deployment) -> None:
+def test_short_outage_of_the_server_is_retried(deployment: Deployment) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     later = SimulatedApi(deployment.api.jobs, key=deployment.api.key, port=port)
@@ -211,13 +211,13 @@ def test_a_server_that_is_down_for_a_moment(deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize("answer", [api_faults.stalled, api_faults.silent])
-def test_a_server_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
+def test_hanging_server_fails_before_the_time_limit(answer: Answer, deployment: Deployment) -> None:
     deployment.api.faults = [Fault(JOBS, answer, times=99, skip=2)]
     assert_fails(deployment, "^GET /fine_tuning/jobs page 3.*(time|Timeout)", seconds=OUTPUT_SECONDS + 1)
 
 
 @pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling])
-def test_an_events_call_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
+def test_hanging_events_request_does_not_fail_the_run(answer: Answer, deployment: Deployment) -> None:
     deployment.api.faults = [Fault("/events", answer, times=99)]
     started, threads = time.monotonic(), threading.active_count()
     assert deployment.run(seconds=OUTPUT_SECONDS + 2)["job_count"] == 250
@@ -226,7 +226,7 @@ def test_an_events_call_that_hangs_is_left_in_time(answer: Answer, deployment: D
 
 
 @pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling])
-def test_a_single_job_s_call_that_hangs_is_left_in_time(answer: Answer, deployment: Deployment) -> None:
+def test_hanging_job_request_fails_before_the_time_limit(answer: Answer, deployment: Deployment) -> None:
     jobs = [payload(number) for number in range(200, 0, -1)]
     jobs[150] = jobs[150] | {"status": "paused", "finished_at": None}
     deployment.api.jobs = jobs
@@ -238,12 +238,12 @@ def test_a_single_job_s_call_that_hangs_is_left_in_time(answer: Answer, deployme
     assert time.monotonic() - started < 5
 
 
-def test_a_wish_to_wait_for_an_hour_is_told(deployment: Deployment) -> None:
+def test_retry_after_beyond_the_time_left_is_an_error(deployment: Deployment) -> None:
     deployment.api.faults = [Fault(JOBS, api_faults.status(429, "Slow down.", Retry_After="3600"), skip=1)]
     assert_fails(deployment, PAGE + r"status 429: Slow down\. No time is left", seconds=OUTPUT_SECONDS + 5)
 
 
-def test_a_listing_that_is_too_long_tells_how_far_it_came(deployment: Deployment) -> None:
+def test_listing_without_time_left_reports_the_page_reached(deployment: Deployment) -> None:
     deployment.api.latency = 0.7
     assert_fails(deployment, "^GET /fine_tuning/jobs page [23].*(time|Timeout)", seconds=OUTPUT_SECONDS + 2)
 
@@ -270,7 +270,7 @@ def test_a_redirect_is_not_followed(status: int, deployment: Deployment, elsewhe
 
 
 @pytest.mark.parametrize("what", ["status 500", "HTML with 200", "a reset connection", "403", "no data"])
-def test_what_the_list_can_do_without_does_not_fail_the_run(what: str, deployment: Deployment) -> None:
+def test_failing_optional_requests_do_not_fail_the_run(what: str, deployment: Deployment) -> None:
     answer = PASSING[what] if what in PASSING else REFUSED[what][0]
     deployment.api.faults = [Fault("/events", answer, times=99), Fault("/models", answer, times=99)]
     assert deployment.run(seconds=OUTPUT_SECONDS + 2)["job_count"] == 250

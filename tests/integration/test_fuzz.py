@@ -99,7 +99,9 @@ retrieved = st.dictionaries(st.sampled_from(Job._fields), anything, max_size=2).
 @given(path=st.sampled_from(PATHS), answer=lists | retrieved | jobs | anything, full=st.booleans())
 @example(path="/models", answer={"id": "a", "data": [{"id": "a", "shutdown_date": {"id": "b"}}]}, full=False)
 @example(path="/fine_tuning/jobs", answer={"data": [payload(1, trained_tokens=10**400)], "has_more": False}, full=True)
-def test_any_json(path: str, answer: Any, full: bool, asked: SimulatedApi, before: list[Line]) -> None:
+def test_any_json_response_is_a_table_or_an_error(
+    path: str, answer: Any, full: bool, asked: SimulatedApi, before: list[Line]
+) -> None:
     content = json.dumps(answer).encode()
     lines = list_with(asked, before, path, api_faults.body(content), full=full)
     assert lines is not None or path in MAY_FAIL
@@ -129,20 +131,22 @@ corrupted = st.builds(
 
 @settings(same_api, max_examples=examples(100))
 @given(path=st.sampled_from(PATHS), content=st.sampled_from(ODD) | corrupted | st.binary())
-def test_any_bytes(path: str, content: bytes, asked: SimulatedApi, before: list[Line]) -> None:
+def test_any_bytes_in_a_response_are_an_error(
+    path: str, content: bytes, asked: SimulatedApi, before: list[Line]
+) -> None:
     lines = list_at_once(asked, before, path, api_faults.body(content))
     assert lines is not None or path in MAY_FAIL
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("content", ODD, ids=range(len(ODD)))
-def test_odd_bytes(path: str, content: bytes, asked: SimulatedApi, before: list[Line]) -> None:
+def test_malformed_responses_are_errors(path: str, content: bytes, asked: SimulatedApi, before: list[Line]) -> None:
     lines = list_at_once(asked, before, path, api_faults.body(content))
     assert lines is not None or path in MAY_FAIL
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, gzip", "unheard-of"])
-def test_a_content_coding_that_lies(coding: str, asked: SimulatedApi, before: list[Line]) -> None:
+def test_wrong_content_encoding_is_an_error(coding: str, asked: SimulatedApi, before: list[Line]) -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(body=ONE, headers={"Content-Encoding": coding, "Content-Type": "application/json"})
 
@@ -153,7 +157,7 @@ def test_a_content_coding_that_lies(coding: str, asked: SimulatedApi, before: li
 
 @pytest.mark.parametrize("path", [*MAY_FAIL, "/events"])
 @pytest.mark.parametrize("field", ["created_at", "metadata"])
-def test_any_depth(path: str, field: str, asked: SimulatedApi, before: list[Line]) -> None:
+def test_json_of_any_depth_is_handled(path: str, field: str, asked: SimulatedApi, before: list[Line]) -> None:
     """As deep as Python's reader goes, and a little deeper: what it lets through must not be too deep for the rest."""
     for depth in range(900, 1000, 4):
         deep = b"[" * depth + b"]" * depth if field == "created_at" else b'{"a":' * depth + b"1" + b"}" * depth
@@ -183,7 +187,7 @@ wrapped_events = st.fixed_dictionaries(
 @settings(max_examples=examples(500), deadline=None)
 @given(anything | bare_events | wrapped_events)
 @example({"time": "0001-01-01\ud80000:00:00+00:00"})
-def test_any_event(event: Any) -> None:
+def test_any_event_is_a_run_or_an_error(event: Any) -> None:
     try:
         run = Run.parse(event)
     except EventError as error:
@@ -247,7 +251,7 @@ def good(deployment: Deployment) -> tuple[list[Line], str]:
 
 @settings(same_api, max_examples=examples(30))
 @given(data=st.data(), stamp=stamps, same_view=st.booleans())
-def test_any_latest(
+def test_any_content_of_latest_is_handled(
     data: st.DataObject,
     stamp: str,
     same_view: bool,

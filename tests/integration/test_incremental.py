@@ -132,7 +132,7 @@ def history(api: SimulatedApi, client: Client) -> list[Line]:
     return lines
 
 
-def test_with_nothing_new_one_page_is_read(api: SimulatedApi, client: Client, history: list[Line]) -> None:
+def test_unchanged_account_costs_one_page(api: SimulatedApi, client: Client, history: list[Line]) -> None:
     listing = list_jobs(client, history, full=False)
     assert listing.lines == history
     assert not listing.full
@@ -141,7 +141,7 @@ def test_with_nothing_new_one_page_is_read(api: SimulatedApi, client: Client, hi
 
 
 @pytest.mark.parametrize(("new", "pages"), [(80, 1), (81, 2), (180, 2), (181, 3)])
-def test_pages_grow_with_what_is_new(
+def test_pages_read_grow_with_new_jobs(
     new: int, pages: int, api: SimulatedApi, client: Client, history: list[Line]
 ) -> None:
     now = int(api.now)
@@ -180,7 +180,9 @@ def test_a_job_retrieved_with_its_error_is_no_error(api: SimulatedApi, client: C
 
 
 @pytest.mark.parametrize("unfinished", [MAX_RETRIEVED, MAX_RETRIEVED + 1])
-def test_with_very_many_unfinished_jobs_below_it_reads_on(unfinished: int, api: SimulatedApi, client: Client) -> None:
+def test_many_unfinished_jobs_below_are_listed_instead_of_retrieved(
+    unfinished: int, api: SimulatedApi, client: Client
+) -> None:
     jobs = [payload(number) for number in range(500, 0, -1)]
     jobs[300 : 300 + unfinished] = [job | {"status": "queued"} for job in jobs[300 : 300 + unfinished]]
     api.jobs = jobs
@@ -190,7 +192,7 @@ def test_with_very_many_unfinished_jobs_below_it_reads_on(unfinished: int, api: 
     assert pages_read(api) == (1 if unfinished <= MAX_RETRIEVED else 4)
 
 
-def test_a_job_below_that_is_gone_leads_to_a_full_listing(api: SimulatedApi, client: Client) -> None:
+def test_removed_job_below_leads_to_a_full_listing(api: SimulatedApi, client: Client) -> None:
     jobs = [payload(number) for number in range(400, 0, -1)]
     jobs[300] = jobs[300] | {"status": "running"}
     api.jobs = jobs
@@ -202,7 +204,7 @@ def test_a_job_below_that_is_gone_leads_to_a_full_listing(api: SimulatedApi, cli
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 422])
-def test_a_server_that_refuses_a_single_job_is_read_whole(status: int, api: SimulatedApi, client: Client) -> None:
+def test_server_that_refuses_single_jobs_is_listed_in_full(status: int, api: SimulatedApi, client: Client) -> None:
     jobs = [payload(number) for number in range(300, 0, -1)]
     jobs[250] = jobs[250] | {"status": "running"}
     api.jobs = jobs
@@ -213,7 +215,7 @@ def test_a_server_that_refuses_a_single_job_is_read_whole(status: int, api: Simu
 
 
 @pytest.mark.parametrize("order", ["oldest first", "newest first", "as the ids are"])
-def test_nothing_changes_if_nothing_changed(order: str, api: SimulatedApi, client: Client) -> None:
+def test_unchanged_account_gives_the_same_table(order: str, api: SimulatedApi, client: Client) -> None:
     """Pages of 20, and more jobs of one second than one has."""
     jobs = [payload(number, created_at=1_760_000_000 + max(number, 25)) for number in range(60, 0, -1)]
     if order == "oldest first":
@@ -228,7 +230,7 @@ def test_nothing_changes_if_nothing_changed(order: str, api: SimulatedApi, clien
         assert not number or changes.diff(before, lines).jobs == []
 
 
-def test_an_unfinished_job_that_is_gone_is_missed_twice(api: SimulatedApi, client: Client) -> None:
+def test_missing_unfinished_job_needs_two_equal_readings(api: SimulatedApi, client: Client) -> None:
     """It might have changed and moved, so the list is read until two readings agree."""
     jobs = [payload(number) for number in range(400, 0, -1)]
     jobs[150] = jobs[150] | {"status": "running"}
@@ -288,19 +290,19 @@ def test_twenty_jobs_are_counted_across_short_pages(api: SimulatedApi, client: C
     after(api, client, jobs, [*jobs[:15], ended, *jobs[16:]], cap=6)
 
 
-def test_a_broken_order_leads_to_a_full_listing(api: SimulatedApi, client: Client, history: list[Line]) -> None:
+def test_list_that_is_not_newest_first_is_read_in_full(api: SimulatedApi, client: Client, history: list[Line]) -> None:
     api.jobs = [api.jobs[1], api.jobs[0], *api.jobs[2:]]
     listing = list_jobs(client, history, full=False)
     assert listing.full
     assert listing.lines == history
 
 
-def test_a_table_that_somebody_edited_is_replaced(client: Client, history: list[Line]) -> None:
+def test_edited_table_is_replaced(client: Client, history: list[Line]) -> None:
     edited = [Line(line.replace(b"2026-", b"26-").replace(b"2027-", b"27-")) for line in history]
     assert list_jobs(client, edited, full=False).lines == history
 
 
-def test_what_a_full_listing_alone_can_know(api: SimulatedApi, client: Client, history: list[Line]) -> None:
+def test_only_a_full_listing_sees_changes_far_below(api: SimulatedApi, client: Client, history: list[Line]) -> None:
     """A job that had ended, far below: it vanishes, or changes after all."""
     gone, changed = api.jobs[500], api.jobs[600]
     api.jobs = [*api.jobs[:500], *api.jobs[501:600], changed.payload(api.now) | {"status": "melted"}, *api.jobs[601:]]
@@ -310,7 +312,7 @@ def test_what_a_full_listing_alone_can_know(api: SimulatedApi, client: Client, h
     assert rows[changed.id].status == "melted"
 
 
-def test_a_new_announcement_reaches_carried_rows(api: SimulatedApi, client: Client, history: list[Line]) -> None:
+def test_new_shutdown_date_reaches_carried_rows(api: SimulatedApi, client: Client, history: list[Line]) -> None:
     api.announced = {"gpt-4.1-nano-2025-04-14": "2031-01-01"}
     listing = listed(client, history)
     assert not listing.full
@@ -320,7 +322,7 @@ def test_a_new_announcement_reaches_carried_rows(api: SimulatedApi, client: Clie
     assert {job.shutdown_date for job in jobs if job.model in changed and job.fine_tuned_model} == {"2031-01-01"}
 
 
-def test_a_job_that_cannot_be_had_by_itself_leads_to_a_full_listing(api: SimulatedApi, client: Client) -> None:
+def test_job_that_cannot_be_retrieved_leads_to_a_full_listing(api: SimulatedApi, client: Client) -> None:
     """The list is the truth about it, too."""
     jobs = [payload(number) for number in range(200, 0, -1)]
     jobs[150] = jobs[150] | {"status": "running"}
@@ -370,19 +372,19 @@ def test_the_second_run_is_incremental(running: Deployment) -> None:
     assert running.rows() == first
 
 
-def test_a_full_run_is_had_for_the_asking(running: Deployment) -> None:
+def test_full_run_is_made_on_request(running: Deployment) -> None:
     summary = running.run(full=True)
     assert (summary["full_listing"], summary["api_requests"]) == (True, 5)
 
 
-def test_another_key_leads_to_a_full_listing(running: Deployment) -> None:
+def test_changed_key_leads_to_a_full_listing(running: Deployment) -> None:
     running.api.key = "sk-rotated-0123456789abcdef"
     running.put_simulated_secret()
     assert running.run()["full_listing"]
     assert not running.run()["full_listing"]
 
 
-def test_another_version_s_table_is_not_carried(running: Deployment) -> None:
+def test_table_of_another_version_is_not_carried_over(running: Deployment) -> None:
     lines = running.objects()["latest/default.tsv"].splitlines()
     body = b"\n".join(b"\t".join(line.split(b"\t")[:7]) for line in lines) + b"\n"
     metadata = running.s3.head_object(Bucket=running.bucket, Key="latest/default.tsv")["Metadata"]

@@ -45,7 +45,9 @@ def calls(api: SimulatedApi, pattern: str) -> int:
 
 @pytest.mark.parametrize("cap", [100, 20, 7])
 @pytest.mark.parametrize("tells_has_more", [True, False])
-def test_every_job_once_whatever_the_pages(cap: int, tells_has_more: bool, api: SimulatedApi, client: Client) -> None:
+def test_every_job_is_listed_once_for_any_page_size(
+    cap: int, tells_has_more: bool, api: SimulatedApi, client: Client
+) -> None:
     api.largest_page = cap
     api.tells_has_more = tells_has_more
     assert ids(listed(client)) == ids(api.jobs)
@@ -54,7 +56,7 @@ def test_every_job_once_whatever_the_pages(cap: int, tells_has_more: bool, api: 
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101])
-def test_counts_around_a_page(count: int, api: SimulatedApi, client: Client) -> None:
+def test_job_counts_around_the_page_size_are_listed(count: int, api: SimulatedApi, client: Client) -> None:
     api.jobs = api.jobs[:count]
     assert len(listed(client)) == count
     assert calls(api, r"jobs\?") == max(1, -(-count // 100))
@@ -65,7 +67,7 @@ def test_another_order_becomes_newest_first(api: SimulatedApi, client: Client) -
     assert [int(job.id[6:]) for job in listed(client)] == [5, 4, 3, 2, 1]
 
 
-def test_of_a_job_listed_twice_the_last_counts(api: SimulatedApi, client: Client) -> None:
+def test_last_entry_of_a_job_listed_twice_counts(api: SimulatedApi, client: Client) -> None:
     first, second = [payload(2, status="running"), payload(1)], [payload(2, status="failed"), payload(0)]
     api.faults = [
         Fault(JOBS, api_faults.body({"data": first, "has_more": True})),
@@ -89,7 +91,7 @@ def test_an_active_job_has_its_newest_event_s_time(api: SimulatedApi, client: Cl
     assert calls(api, "/events") == 1
 
 
-def test_events_are_asked_for_the_newest_jobs_only(api: SimulatedApi, client: Client) -> None:
+def test_events_are_requested_for_the_newest_jobs_only(api: SimulatedApi, client: Client) -> None:
     chance = random.Random(1)
     api.jobs = [simulated_jobs.new_job(chance, int(api.now) - 1000 - age, "succeeded", hours=9) for age in range(120)]
     jobs = listed(client)
@@ -98,7 +100,7 @@ def test_events_are_asked_for_the_newest_jobs_only(api: SimulatedApi, client: Cl
     assert all(job.updated_at == job.created_at for job in jobs[MAX_EVENT_CALLS:])
 
 
-def test_failing_events_leave_the_time_known_before(
+def test_failing_events_keep_the_previous_updated_at(
     api: SimulatedApi, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     api.jobs = [payload(3, status="running", finished_at=None), payload(2, status="queued", finished_at=None)]
@@ -121,7 +123,7 @@ def test_failing_events_leave_the_time_known_before(
         ("cancelled", format_time(1_760_000_001), 1),  # its creation: a stand-in
     ],
 )
-def test_an_end_seen_before_is_not_asked_for_again(
+def test_events_of_an_ended_job_are_requested_once(
     status: str, time: str, requests: int, api: SimulatedApi, client: Client
 ) -> None:
     api.jobs = [payload(1, status="cancelled", finished_at=None)]
@@ -144,7 +146,7 @@ def test_an_end_seen_before_is_not_asked_for_again(
         ({}, "gpt-unheard-of", ""),
     ],
 )
-def test_a_fine_tuned_model_ends_with_itself_or_its_base(
+def test_shutdown_date_is_the_model_s_own_or_its_base_model_s(
     announced: dict[str, str | None], model: str, told: str, api: SimulatedApi, client: Client
 ) -> None:
     api.jobs = [payload(2, model=model, fine_tuned_model="ft:x"), payload(1, model=BASE)]
@@ -163,7 +165,7 @@ def test_a_fine_tuned_model_ends_with_itself_or_its_base(
         api_faults.body({"data": []}),
     ],
 )
-def test_dates_that_are_not_told_stay(answer: Any, api: SimulatedApi, client: Client) -> None:
+def test_unannounced_dates_keep_the_previous_value(answer: Any, api: SimulatedApi, client: Client) -> None:
     api.jobs = [payload(2, fine_tuned_model="ft:x")]
     api.announced = {BASE: "2027-01-14"}
     before = list_jobs(client, [], full=True).lines
@@ -173,7 +175,7 @@ def test_dates_that_are_not_told_stay(answer: Any, api: SimulatedApi, client: Cl
     assert listed(client, before)[0].shutdown_date == ""
 
 
-def test_models_are_asked_for_only_if_there_are_any(api: SimulatedApi, client: Client) -> None:
+def test_models_are_requested_only_if_a_job_has_one(api: SimulatedApi, client: Client) -> None:
     api.jobs = [payload(1)]
     listed(client)
     assert calls(api, "/models") == 0
@@ -192,7 +194,7 @@ def numbered(first: int, last: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("tells_has_more", [True, False])
-def test_pages_of_one_job(tells_has_more: bool, api: SimulatedApi, client: Client) -> None:
+def test_pages_of_one_job_are_listed(tells_has_more: bool, api: SimulatedApi, client: Client) -> None:
     api.largest_page, api.tells_has_more = 1, tells_has_more
     api.jobs = numbered(30, 1)
     assert len(listed(client)) == 30
@@ -204,18 +206,18 @@ def test_an_empty_page_after_has_more_is_an_error(api: SimulatedApi, client: Cli
         listed(client)
 
 
-def test_a_server_that_gives_fewer_jobs_than_it_counts_names_the_cure(api: SimulatedApi, client: Client) -> None:
+def test_total_that_is_not_reached_is_an_error_naming_paging(api: SimulatedApi, client: Client) -> None:
     api.faults = [Fault(JOBS, page(*numbered(100, 1), total=150), times=99)]
     with pytest.raises(ApiError, match='"paging": "page"'):
         listed(client)
 
 
-def test_all_that_a_server_counts_is_all(api: SimulatedApi, client: Client) -> None:
+def test_reached_total_ends_the_list(api: SimulatedApi, client: Client) -> None:
     api.faults = [Fault(JOBS, page(*numbered(100, 1), total=100), times=99)]
     assert len(listed(client)) == 100
 
 
-def test_a_server_that_ignores_after_names_the_cure(api: SimulatedApi, client: Client) -> None:
+def test_server_that_ignores_after_is_an_error_naming_paging(api: SimulatedApi, client: Client) -> None:
     api.ignores_place, api.tells_has_more = True, False
     with pytest.raises(ApiError, match=r'sent before.*"paging": "none"'):
         listed(client)
@@ -232,7 +234,7 @@ def paging(api: SimulatedApi, how: str) -> Iterator[Client]:
 @pytest.mark.parametrize("cap", [1, 20, 50, 100])
 @pytest.mark.parametrize("tells_total", [True, False])
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 130])
-def test_numbered_pages(count: int, tells_total: bool, cap: int, api: SimulatedApi) -> None:
+def test_numbered_pages_are_listed(count: int, tells_total: bool, cap: int, api: SimulatedApi) -> None:
     api.jobs = numbered(count, 1)
     api.largest_page, api.tells_total = cap, tells_total
     with paging(api, "page") as client:
@@ -241,7 +243,7 @@ def test_numbered_pages(count: int, tells_total: bool, cap: int, api: SimulatedA
 
 
 @pytest.mark.parametrize("tells_total", [True, False])
-def test_a_server_that_ignores_page_names_the_cure(tells_total: bool, api: SimulatedApi) -> None:
+def test_server_that_ignores_page_is_an_error_naming_paging(tells_total: bool, api: SimulatedApi) -> None:
     api.ignores_place, api.tells_total = True, tells_total
     with paging(api, "page") as client, pytest.raises(ApiError, match='"paging": "none"'):
         listed(client)
@@ -264,13 +266,13 @@ def test_numbered_pages_that_shift_are_read_again(tells_total: bool, readings: i
     assert calls(api, r"page=0") == readings
 
 
-def test_one_response_with_all_jobs(api: SimulatedApi) -> None:
+def test_single_response_with_all_jobs_is_listed(api: SimulatedApi) -> None:
     with paging(api, "none") as client:
         assert len(listed(client)) == 250
     assert calls(api, r"jobs(\?|$)") == 1
 
 
-def test_one_response_that_is_not_all_is_an_error(api: SimulatedApi) -> None:
+def test_incomplete_single_response_is_an_error(api: SimulatedApi) -> None:
     api.faults = [Fault(JOBS, page(payload(), has_more=True))]
     with paging(api, "none") as client, pytest.raises(ApiError, match='Remove "paging"'):
         listed(client)
@@ -280,7 +282,7 @@ def test_one_response_that_is_not_all_is_an_error(api: SimulatedApi) -> None:
 
 
 @pytest.mark.parametrize("unknown_cursor", ["404", "restart"])
-def test_a_vanished_cursor_hides_no_jobs(unknown_cursor: str, api: SimulatedApi, client: Client) -> None:
+def test_removed_cursor_hides_no_jobs(unknown_cursor: str, api: SimulatedApi, client: Client) -> None:
     api.jobs = numbered(30, 1)
     api.largest_page, api.unknown_cursor = 10, unknown_cursor
 
@@ -293,7 +295,7 @@ def test_a_vanished_cursor_hides_no_jobs(unknown_cursor: str, api: SimulatedApi,
     assert calls(api, r"jobs\?limit=100$") == (2 if unknown_cursor == "404" else 1)  # a 404 is read again
 
 
-def test_a_cursor_that_vanishes_again_is_an_error(api: SimulatedApi, client: Client) -> None:
+def test_cursor_removed_twice_is_an_error(api: SimulatedApi, client: Client) -> None:
     gone = api_faults.status(404, "No such job.")
     api.faults = [Fault(JOBS, answer) for answer in (page(payload(), has_more=True), gone) * 2]
     with pytest.raises(ApiError, match="No such job"):
@@ -303,7 +305,7 @@ def test_a_cursor_that_vanishes_again_is_an_error(api: SimulatedApi, client: Cli
 
 @pytest.mark.parametrize("gives_single_jobs", [True, False])
 @pytest.mark.parametrize("tells_total", [True, False])
-def test_an_empty_page_after_a_vanished_cursor_is_no_end(tells_total: bool, gives_single_jobs: bool) -> None:
+def test_empty_page_after_a_removed_cursor_is_not_the_end(tells_total: bool, gives_single_jobs: bool) -> None:
     dialect = Dialect(tells_has_more=False, tells_total=tells_total, gives_single_jobs=gives_single_jobs)
     with SimulatedApi(numbered(2, 1), dialect=dialect) as api:
         api.largest_page, api.unknown_cursor = 1, "empty"
@@ -347,7 +349,7 @@ def test_a_cursor_that_moves_to_the_end_hides_no_jobs(api: SimulatedApi, client:
     assert len(listed(client)) == 41
 
 
-def test_a_list_that_never_stands_still_is_an_error(api: SimulatedApi, client: Client) -> None:
+def test_list_that_keeps_changing_is_an_error(api: SimulatedApi, client: Client) -> None:
     api.jobs = [*numbered(15, 1), *numbered(30, 16)]
     api.largest_page = 10
     api.before_page = lambda: setattr(api, "jobs", [*api.jobs, payload(100 + len(api.jobs))])
@@ -367,7 +369,7 @@ def test_a_list_that_is_oldest_first_is_read_once(api: SimulatedApi, client: Cli
 
 @pytest.mark.parametrize("total", ["250", 250.0, 250])
 @pytest.mark.parametrize("more", [{"has_more": False}, {}])
-def test_a_total_of_any_form_that_is_not_reached_is_an_error(
+def test_unreached_total_of_any_form_is_an_error(
     total: Any, more: dict[str, Any], api: SimulatedApi, client: Client
 ) -> None:
     page = {"data": numbered(100, 1), "total": total} | more
@@ -400,14 +402,14 @@ def test_a_number_of_thousands_of_digits_hides_no_other_job(api: SimulatedApi, c
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405])
-def test_a_server_without_events_is_asked_for_few(status: int, api: SimulatedApi, client: Client) -> None:
+def test_server_without_events_gets_few_event_requests(status: int, api: SimulatedApi, client: Client) -> None:
     api.jobs = [job | {"status": "running", "finished_at": None} for job in numbered(60, 1)]
     api.faults = [Fault("/events", api_faults.status(status, "No such path."), times=99)]
     listed(client)
     assert 1 <= calls(api, "/events") <= 8  # as many as are asked at a time
 
 
-def test_canceled_jobs_cost_no_more_than_cancelled_ones(api: SimulatedApi, client: Client) -> None:
+def test_canceled_and_cancelled_jobs_cost_the_same_requests(api: SimulatedApi, client: Client) -> None:
     requests = []
     for status in ("canceled", "cancelled"):
         api.jobs = [

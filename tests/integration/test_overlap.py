@@ -131,7 +131,7 @@ def test_event_requests_are_a_hundred_with_the_early_ones(api: SimulatedApi, cli
     assert listing.lines == lines
 
 
-def test_event_that_may_be_older_than_the_end_is_read_again(api: SimulatedApi, client: Client) -> None:
+def test_event_requested_before_the_job_ended_is_requested_again(api: SimulatedApi, client: Client) -> None:
     """A job without `finished_at`, which was cancelled after its event was asked for."""
     api.jobs = [payload(1, status="running", finished_at=None)]
     path = f"{api.jobs[0].id}/events"
@@ -154,7 +154,7 @@ def test_event_that_may_be_older_than_the_end_is_read_again(api: SimulatedApi, c
     assert table.from_line(line).updated_at == "2025-10-09T08:55:02.000Z"
 
 
-def test_events_are_not_asked_for_early_where_they_told_nothing(api: SimulatedApi, client: Client) -> None:
+def test_events_are_not_requested_early_from_a_server_without_events(api: SimulatedApi, client: Client) -> None:
     """A stand-in for the last change shows that the server has no events."""
     api.jobs = [payload(number, status="running", finished_at=None) for number in (2, 1)]
     lines = list_jobs(client, [], full=True).lines
@@ -164,7 +164,7 @@ def test_events_are_not_asked_for_early_where_they_told_nothing(api: SimulatedAp
     assert len(api.requests) == 1
 
 
-def test_models_are_not_asked_for_early_where_no_job_has_made_one(api: SimulatedApi, client: Client) -> None:
+def test_models_are_not_requested_early_without_a_fine_tuned_model(api: SimulatedApi, client: Client) -> None:
     lines = known(api, client, active=1, ended=0)
     list_jobs(client, lines, full=False)
     assert calls(api, "/models") == 0
@@ -195,7 +195,7 @@ def test_secret_and_latest_are_read_together(deployment: Deployment, meeting: th
     assert not meeting.broken
 
 
-def test_error_of_the_secret_comes_first(working: Deployment, flaky: FlakyAws) -> None:
+def test_secret_s_error_wins_over_latest_s(working: Deployment, flaky: FlakyAws) -> None:
     flaky.set(AwsFault("403 AccessDenied", 0, times=99))
     with pytest.raises(SecretError, match="cannot be read: GetSecretValue"):
         working.run()

@@ -61,7 +61,7 @@ def api() -> Any:
         yield api
 
 
-def test_eight_pages_are_asked_for_at_once(api: SimulatedApi, client: Client) -> None:
+def test_eight_pages_are_requested_at_once(api: SimulatedApi, client: Client) -> None:
     lines = known(api, client, 30)
     api.before_page = lambda: setattr(api, "waits_for", 9)  # after the first page eight more have to arrive
     assert listed(client, lines) == ids(api)
@@ -125,7 +125,7 @@ def test_429_stops_reading_ahead(api: SimulatedApi, client: Client) -> None:
     assert len(api.requests) == 61
 
 
-def test_refused_key_is_asked_with_for_one_page(api: SimulatedApi, client: Client) -> None:
+def test_refused_key_is_sent_with_one_request(api: SimulatedApi, client: Client) -> None:
     lines = known(api, client, 12)
     api.key = "sk-another-0123456789"
     with pytest.raises(ApiError, match=r"page 1 .*status 401"):
@@ -162,7 +162,7 @@ def test_error_names_the_page_s_number(api: SimulatedApi, client: Client) -> Non
 
 
 @pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling, api_faults.stalled])
-def test_page_that_hangs_is_left_at_the_deadline(answer: Answer, api: SimulatedApi, client: Client) -> None:
+def test_page_that_hangs_fails_at_the_deadline(answer: Answer, api: SimulatedApi, client: Client) -> None:
     lines = known(api, client, 12)
     api.faults = [fault_of_page(7, answer, times=99)]
     before = threading.active_count()

@@ -80,7 +80,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(jobs=payloads())
 @example(jobs=[payload(n, model=text, metadata={text: text}, status=f"{text}x") for n, text in enumerate(NASTY)])
-def test_every_reader_sees_the_same(jobs: list[dict[str, Any]], file: Path) -> None:
+def test_every_tsv_reader_sees_the_same_fields(jobs: list[dict[str, Any]], file: Path) -> None:
     parsed = [parse(job).job for job in jobs]
     file.write_bytes(file_of([table.to_line(job) for job in parsed]))
     expected = [list(Job._fields), *([field.encode("utf-8", "replace").decode() for field in job] for job in parsed)]

@@ -72,7 +72,7 @@ def test_metric_rows_summary_and_metadata_agree(cap: int, deployment: Deployment
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["timestamp"])  # RFC 3339
 
 
-def test_a_long_listing_tells_how_far_it_is(deployment: Deployment) -> None:
+def test_long_listing_logs_its_progress(deployment: Deployment) -> None:
     deployment.put_simulated_secret()
     deployment.api.largest_page, deployment.api.latency = 25, 0.55
     deployment.run()
@@ -81,7 +81,7 @@ def test_a_long_listing_tells_how_far_it_is(deployment: Deployment) -> None:
     assert all(0 < pages <= 10 for pages in told)
 
 
-def test_no_jobs(deployment: Deployment) -> None:
+def test_account_without_jobs_has_an_empty_table(deployment: Deployment) -> None:
     deployment.api.jobs = []
     deployment.put_simulated_secret()
     assert deployment.run()["job_count"] == 0
@@ -269,7 +269,7 @@ def test_a_bad_new_key_fails_the_next_run(deployment: Deployment) -> None:
 @pytest.mark.parametrize(
     "wrong", ['{"api_key": "sk-1234567890"', '{"api_key": "sk-1234567890", "base_url": "http://127.0.0.1:9/v1"}']
 )
-def test_a_mended_secret_counts_at_once(wrong: str, deployment: Deployment) -> None:
+def test_corrected_secret_is_used_by_the_next_run(wrong: str, deployment: Deployment) -> None:
     deployment.put_secret(wrong)
     with pytest.raises(SnapshotError):
         deployment.run(seconds=61)
@@ -296,11 +296,11 @@ def assert_fails(deployment: Deployment, error: type[SnapshotError], message: st
     assert "exception" not in line
 
 
-def test_a_bad_event(deployment: Deployment) -> None:
+def test_invalid_event_is_an_error(deployment: Deployment) -> None:
     assert_fails(deployment, EventError, "source '../other' is not valid: it must be", source="../other")
 
 
-def test_no_secret(deployment: Deployment) -> None:
+def test_missing_secret_is_an_error(deployment: Deployment) -> None:
     name = f"{deployment.prefix}team-b"
     message = f"secret {name} does not exist or has no value.*make secret SOURCE=team-b`"
     assert_fails(deployment, SecretError, message, source="team-b")
@@ -314,12 +314,12 @@ def test_no_secret(deployment: Deployment) -> None:
         ('{"key": "x"}', "field other than api_key"),
     ],
 )
-def test_a_bad_secret(value: str | bytes | None, message: str, deployment: Deployment) -> None:
+def test_invalid_secret_is_an_error(value: str | bytes | None, message: str, deployment: Deployment) -> None:
     deployment.put_secret(value)
     assert_fails(deployment, SecretError, message)
 
 
-def test_a_wrong_key(deployment: Deployment) -> None:
+def test_refused_key_is_an_error(deployment: Deployment) -> None:
     wrong = "sk-wrong-key-0123456789"
     deployment.put_secret(wrong)
     with pytest.raises(
@@ -331,13 +331,13 @@ def test_a_wrong_key(deployment: Deployment) -> None:
     assert deployment.objects() == {}
 
 
-def test_what_is_told_can_be_logged(deployment: Deployment) -> None:
+def test_error_message_can_be_logged(deployment: Deployment) -> None:
     deployment.put_simulated_secret()
     deployment.api.faults = [Fault(JOBS, api_faults.body(b'{"error":{"message":"bad \\ud800 name"}}', 400))]
     assert_fails(deployment, ApiError, r"status 400: bad \? name")
 
 
-def test_no_bucket(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_bucket_variable_is_an_error(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     deployment.put_simulated_secret()
     monkeypatch.setenv("SNAPSHOT_BUCKET", "no-such-bucket-here")
     with pytest.raises(SnapshotError, match=r"s3://no-such-bucket-here/latest/default\.tsv: .*NoSuchBucket"):
@@ -345,7 +345,7 @@ def test_no_bucket(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> N
     assert deployment.output == ""
 
 
-def test_the_api_is_not_asked_before_the_secret_is_read(deployment: Deployment, api: SimulatedApi) -> None:
+def test_api_gets_no_request_before_the_secret_is_read(deployment: Deployment, api: SimulatedApi) -> None:
     with pytest.raises(SecretError):
         deployment.run()
     assert api.requests == []

@@ -117,7 +117,7 @@ SITUATIONS = {
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize("kind", KEYS)
-def test_the_key_is_nowhere(
+def test_key_appears_in_no_log_or_object(
     kind: str,
     situation: str,
     deployment: Deployment,

@@ -36,7 +36,7 @@ def test_pages_are_capped(api: SimulatedApi, client: OpenAI) -> None:
     assert len(list(page)) == len(api.jobs)
 
 
-def test_refusals(client: OpenAI) -> None:
+def test_simulated_api_refuses_what_the_api_refuses(client: OpenAI) -> None:
     with pytest.raises(openai.AuthenticationError, match=r"sk-wrong\*+0key"):
         client.with_options(api_key="sk-wrong-key-0key").fine_tuning.jobs.list()
     with pytest.raises(openai.NotFoundError):

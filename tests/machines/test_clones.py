@@ -133,7 +133,7 @@ def test_a_home_that_cannot_be_written_is_no_obstacle(clone: Checkout, user: dic
         ({"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0"}, "for a mirror set PIP_INDEX_URL"),
     ],
 )
-def test_what_cannot_be_set_up_is_told(
+def test_failed_set_up_is_one_sentence(
     settings: dict[str, str], reason: str, user: dict[str, str], tmp_path: Path
 ) -> None:
     clone = copy_to(tmp_path / "clone")

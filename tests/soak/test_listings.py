@@ -54,7 +54,7 @@ def listed_for_long(seed: int, ends: Counter[str]) -> None:
                 previous = listing.lines
 
 
-def test_a_table_is_the_truth_or_an_error(figures: list[str], pytestconfig: pytest.Config) -> None:
+def test_listing_is_complete_or_an_error(figures: list[str], pytestconfig: pytest.Config) -> None:
     accounts, seed = pytestconfig.getoption("ticks") // 8, pytestconfig.getoption("seed")
     started = time.monotonic()
     ends: Counter[str] = Counter()

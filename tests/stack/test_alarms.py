@@ -222,7 +222,7 @@ def starts(messages: list[str]) -> list[str]:
     return [message.strip('"').split(" | ")[0] for message in messages if not message.startswith("{")]
 
 
-def test_a_failure_in_each_of_two_runs_is_told_twice(calm: Stack, own_api: SimulatedApi) -> None:
+def test_failures_in_two_runs_send_two_messages(calm: Stack, own_api: SimulatedApi) -> None:
     first, second = (new_job(CHANCE, own_api.now - 1000, "succeeded", hours=9) for _ in range(2))
     own_api.jobs = [first, second, *own_api.jobs]
     calm.invoke(source="team-b")
@@ -235,7 +235,7 @@ def test_a_failure_in_each_of_two_runs_is_told_twice(calm: Stack, own_api: Simul
     )
 
 
-def test_a_message_says_what_one_needs(calm: Stack, own_api: SimulatedApi) -> None:
+def test_message_names_job_source_model_error_and_snapshot(calm: Stack, own_api: SimulatedApi) -> None:
     job = new_job(CHANCE, own_api.now - 1000, "succeeded", hours=9)
     own_api.jobs = [job, *own_api.jobs]
     calm.invoke(source="alpha")
@@ -256,7 +256,7 @@ def test_a_message_says_what_one_needs(calm: Stack, own_api: SimulatedApi) -> No
     )
 
 
-def test_only_the_statuses_asked_for_are_told(calm: Stack, own_api: SimulatedApi) -> None:
+def test_only_statuses_in_notify_statuses_send_messages(calm: Stack, own_api: SimulatedApi) -> None:
     gone, *own_api.jobs = own_api.jobs
     own_api.jobs = [new_job(CHANCE, own_api.now - 10 * HOUR, "succeeded", hours=1), *own_api.jobs]
     inbox = queues.of_topic(calm.aws, calm.outputs["Topic"])
@@ -264,14 +264,14 @@ def test_only_the_statuses_asked_for_are_told(calm: Stack, own_api: SimulatedApi
     assert_received(inbox, starts, [f"Fine-tuning job {gone.id} of the source alpha: removed"])
 
 
-def test_an_announced_shutdown_is_told(calm: Stack, own_api: SimulatedApi) -> None:
+def test_announced_shutdown_sends_a_message(calm: Stack, own_api: SimulatedApi) -> None:
     inbox = queues.of_topic(calm.aws, calm.outputs["Topic"])
     own_api.announced = {"gpt-4.1-nano-2025-04-14": "2031-01-14"}
     calm.invoke(source="alpha")
     assert_received(inbox, starts, ["Shutdown of the model gpt-4.1-nano-2025-04-14: 2031-01-14"])
 
 
-def test_the_topic_is_heard_by_nobody_else_s_stack_and_has_no_key_of_sns(calm: Stack, own_api: SimulatedApi) -> None:
+def test_topic_is_not_used_by_another_stack_nor_encrypted_with_the_sns_key(calm: Stack, own_api: SimulatedApi) -> None:
     other = Stack(calm.aws, "neighbour", {"ScheduleState": "DISABLED", "NotificationEmail": "someone@example.com"})
     inbox = queues.of_topic(calm.aws, other.outputs["Topic"])
     own_here = queues.of_topic(calm.aws, calm.outputs["Topic"])

@@ -93,13 +93,13 @@ def test_first_deployment_asks_and_keeps_the_answers(first: Printed, operator: O
     assert answers(operator) == defaults | chosen
 
 
-def test_prompts_that_end_early_keep_nothing(operator: Operator) -> None:
+def test_interrupted_prompts_keep_no_answers(operator: Operator) -> None:
     printed = operator.make("deploy", "STACK=unfinished", given="default\n", status=2)
     assert "No answer on standard input: nothing was changed." in printed.errors
     assert "samconfig.unfinished.toml" not in files(operator)
 
 
-def test_answers_that_another_deploy_has_written_meanwhile_stay(operator: Operator) -> None:
+def test_answers_written_by_another_deploy_are_kept(operator: Operator) -> None:
     with subprocess.Popen(
         ["make", "--silent", "deploy", "STACK=twice"],
         cwd=ROOT,
@@ -121,7 +121,7 @@ def test_answers_that_another_deploy_has_written_meanwhile_stay(operator: Operat
     assert "samconfig.twice" not in "".join(files(operator))
 
 
-def test_failed_first_deployment_is_made_good(aws: EmbeddedAws, tmp_path: Path) -> None:
+def test_failed_first_deployment_can_be_repeated(aws: EmbeddedAws, tmp_path: Path) -> None:
     operator = Operator(aws, tmp_path)
     before = aws.buckets()
     given = typed(ScheduleExpression="cron(0 12 * *)", ScheduleState="DISABLED")
@@ -246,7 +246,7 @@ def test_wrong_parameter_names_the_file_to_mend(colleague: Operator) -> None:
         ((), {"AWS_DEFAULT_REGION": ""}, "AWS region [us-east-1]:"),
     ],
 )
-def test_obstacle_is_one_sentence(
+def test_obstacle_is_reported_in_one_sentence(
     words: tuple[str, ...], environment: dict[str, str], message: str, aws: EmbeddedAws, tmp_path: Path, foreign: str
 ) -> None:
     stranger = Operator(aws, tmp_path)

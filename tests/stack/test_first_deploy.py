@@ -55,7 +55,7 @@ def test_a_number_compared_with_a_parameter_fails_the_first_deployment(aws: Embe
 
 
 @pytest.mark.parametrize("days", ["0", "30"])
-def test_dated_snapshots_expire_only_if_asked_for(days: str, aws: EmbeddedAws) -> None:
+def test_dated_snapshots_expire_only_with_a_retention(days: str, aws: EmbeddedAws) -> None:
     stack = Stack(aws, f"keeps{days}", {"ScheduleState": "DISABLED", "SnapshotRetentionDays": days})
     rules = lifecycle(stack)
     assert rules["old-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}

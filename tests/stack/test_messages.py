@@ -79,7 +79,9 @@ def chat_messages(queue: Queue) -> list[dict[str, Any]]:
     return [message["content"] for message in messages]
 
 
-def test_each_failed_job_is_told_to_both_topics(stack: Stack, own_api: SimulatedApi, mail: Queue, chat: Queue) -> None:
+def test_failed_job_sends_a_message_to_both_topics(
+    stack: Stack, own_api: SimulatedApi, mail: Queue, chat: Queue
+) -> None:
     own_api.jobs = [payload(number, status="running", model=text[:64]) for number, text in enumerate(ODD, 1)][::-1]
     stack.invoke(source="default")
     own_api.jobs = [
@@ -116,9 +118,7 @@ def test_job_without_an_error_has_no_empty_error_in_its_message(
     assert "look at its events" in content["nextSteps"][0]
 
 
-def test_a_shutdown_and_its_withdrawal_are_told_without_a_hole(
-    stack: Stack, own_api: SimulatedApi, mail: Queue, chat: Queue
-) -> None:
+def test_shutdown_messages_have_no_empty_value(stack: Stack, own_api: SimulatedApi, mail: Queue, chat: Queue) -> None:
     tuned = payload(1, model=BASE, fine_tuned_model=f"ft:{BASE}:acme::abc")
     own_api.jobs, own_api.announced = [tuned], {BASE: None}
     stack.invoke(source="default")

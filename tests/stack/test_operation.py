@@ -39,7 +39,7 @@ def test_invoke_prints_the_summary_only(operator: Operator, own_api: SimulatedAp
     assert printed.errors == ""
 
 
-def test_invoke_lists_everything_when_asked_to(operator: Operator) -> None:
+def test_invoke_full_lists_every_page(operator: Operator) -> None:
     assert not json.loads(operator.make("invoke", "SOURCE=mine").output)["full_listing"]
     assert json.loads(operator.make("invoke", "SOURCE=mine", "FULL=1").output)["full_listing"]
 
@@ -51,18 +51,18 @@ def test_invoke_takes_an_event(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize("word", ["SOURCE=mine", "FULL=1"])
-def test_invoke_refuses_what_the_event_would_contradict(word: str, operator: Operator) -> None:
+def test_invoke_refuses_variables_that_contradict_the_event(word: str, operator: Operator) -> None:
     printed = operator.make("invoke", "EVENT=events/default.json", word, status=2)
     assert printed.output == ""
     assert printed.errors.startswith("EVENT is a whole event")
 
 
-def test_invoke_names_an_event_that_is_not_there(operator: Operator) -> None:
+def test_invoke_names_a_missing_event_file(operator: Operator) -> None:
     printed = operator.make("invoke", "EVENT=no-such.json", status=2)
     assert printed.errors.startswith("The event no-such.json cannot be read: No such file or directory.\n")
 
 
-def test_a_failed_run_is_a_sentence(operator: Operator) -> None:
+def test_failed_run_is_reported_in_one_sentence(operator: Operator) -> None:
     printed = operator.make("invoke", "SOURCE=keyless", status=2)
     assert printed.output == ""
     assert printed.errors.startswith("The secret operated/keyless does not exist or has no value")
@@ -84,7 +84,7 @@ def test_latest_says_how_to_take_a_first_snapshot(operator: Operator) -> None:
     assert "`make invoke SOURCE=empty STACK=operated` takes one." in printed.errors
 
 
-def test_a_reader_that_has_enough_is_no_error(operator: Operator, stack: Stack) -> None:
+def test_closed_pipe_is_not_an_error(operator: Operator, stack: Stack) -> None:
     stack.aws.client("s3").put_object(
         Bucket=stack.outputs["SnapshotBucket"], Key="latest/large.tsv", Body=b"x" * 4_000_000
     )
@@ -125,7 +125,7 @@ def log(stack: Stack) -> Log:
     return Log(stack, "by hand")
 
 
-def test_a_run_is_one_line(operator: Operator) -> None:
+def test_logs_show_a_run_as_one_line(operator: Operator) -> None:
     operator.make("invoke", "SOURCE=mine")
     printed = operator.make("logs", "SINCE=1h").output
     line = next(line for line in reversed(printed.splitlines()) if "Snapshot taken" in line)
@@ -137,7 +137,7 @@ def test_a_run_is_one_line(operator: Operator) -> None:
     assert "platform" not in printed
 
 
-def test_logs_of_a_level_have_those_above_it_only(operator: Operator, log: Log) -> None:
+def test_logs_of_a_level_include_only_that_level_and_higher(operator: Operator, log: Log) -> None:
     for level in ("INFO", "WARNING", "ERROR"):
         log.add({"level": level, "message": f"a line at {level}", "source": "levels"})
     printed = operator.make("logs", "LEVEL=warning").output
@@ -149,7 +149,7 @@ def test_logs_of_a_level_have_those_above_it_only(operator: Operator, log: Log) 
     assert "a line at WARNING" not in printed
 
 
-def test_logs_begin_at_the_time_given(operator: Operator, log: Log) -> None:
+def test_logs_begin_at_since(operator: Operator, log: Log) -> None:
     log.add({"level": "INFO", "message": "30 hours old"}, hours_ago=30)
     assert "30 hours old" not in operator.make("logs").output
     assert "30 hours old" in operator.make("logs", "SINCE=2days ago").output
@@ -189,7 +189,7 @@ def report(request: str, status: str, **more: str) -> dict[str, Any]:
         "crash": ("Fatal Python error: Segmentation fault\n\nCurrent thread", "Segmentation fault Current thread"),
     }.values(),
 )
-def test_what_ends_the_process_is_an_error(
+def test_logs_show_a_killed_process_as_an_error(
     line: str | dict[str, Any], shown: str, operator: Operator, log: Log
 ) -> None:
     log.add(line)
@@ -199,7 +199,7 @@ def test_what_ends_the_process_is_an_error(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="AWS's runtime client is compiled for Linux only")
-def test_an_error_is_one_line_though_the_runtime_repeats_it(
+def test_logs_show_an_error_once_though_the_runtime_repeats_it(
     operator: Operator, stack: Stack, log: Log, aws: EmbeddedAws
 ) -> None:
     function = stack.outputs["SnapshotFunction"]
@@ -213,13 +213,13 @@ def test_an_error_is_one_line_though_the_runtime_repeats_it(
     assert "Function.SecretError" not in printed
 
 
-def test_an_empty_log_is_told_beside_the_answer(operator: Operator) -> None:
+def test_empty_log_is_reported_on_standard_error(operator: Operator) -> None:
     printed = operator.make("logs", "LEVEL=CRITICAL")
     assert printed.output == ""
     assert printed.errors.startswith("Nothing was logged since ")
 
 
-def test_a_terminal_may_lack_characters(operator: Operator, log: Log) -> None:
+def test_characters_that_the_terminal_lacks_are_replaced(operator: Operator, log: Log) -> None:
     log.add({"level": "INFO", "message": "model «ü» \u2192 \u001b[31m"})
     printed = operator.make(
         "logs", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="ascii"
@@ -227,13 +227,13 @@ def test_a_terminal_may_lack_characters(operator: Operator, log: Log) -> None:
     assert r"model \xab\xfc\xbb \u2192 ?[31m" in printed
 
 
-def test_no_folder_and_no_value_is_taken_apart_by_the_shell(operator: Operator) -> None:
+def test_paths_and_values_with_shell_characters_are_not_split(operator: Operator) -> None:
     printed = operator.make("latest", "SOURCE=it's $(HOME) `id`", status=2)
     assert "There is no snapshot of the source it's" in printed.errors
 
 
 @pytest.mark.parametrize("target", ["invoke", "latest", "logs", "status"])
-def test_a_stack_that_is_not_there_is_told(target: str, operator: Operator) -> None:
+def test_missing_stack_is_reported(target: str, operator: Operator) -> None:
     printed = operator.make(target, "STACK=no-such-stack", status=2)
     assert printed.output == ""
     assert printed.errors.startswith("There is no stack no-such-stack in us-east-1.")
@@ -265,11 +265,11 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
 }
 
 
-def test_a_name_that_no_run_would_take_is_refused(operator: Operator) -> None:
+def test_invalid_source_name_is_refused(operator: Operator) -> None:
     assert "source 'a.b' is not valid" in operator.make("secret", "SOURCE=a.b", PREFIX, given=KEY, status=2).errors
 
 
-def test_the_prefix_is_that_of_the_stack_unless_one_is_given(operator: Operator) -> None:
+def test_secret_prefix_defaults_to_the_stack_s(operator: Operator) -> None:
     assert operator.make("secret", "SOURCE=new", given=KEY).output == "operated/new\n"
     assert operator.make("secret", "SOURCE=new", PREFIX, given=KEY).output == "checked/new\n"
     assert operator.make("secret", "SOURCE=new", "STACK=not-yet", given=KEY).output == "fine-tuning/new\n"
@@ -285,7 +285,7 @@ def test_a_secret_that_is_scheduled_for_deletion_is_restored_first(operator: Ope
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_a_run_would_refuse_is_not_stored(kind: str, operator: Operator, secrets: Any) -> None:
+def test_invalid_secret_is_not_stored(kind: str, operator: Operator, secrets: Any) -> None:
     value, message = REFUSED[kind]
     printed = operator.make("secret", "SOURCE=refused", PREFIX, given=value, status=2)
     assert message in printed.errors
@@ -319,7 +319,7 @@ def test_a_key_is_not_echoed_at_a_terminal(operator: Operator, secrets: Any) -> 
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at the processes of Linux")
-def test_a_key_is_in_no_argument_and_no_environment(operator: Operator) -> None:
+def test_key_is_passed_in_no_argument_or_environment(operator: Operator) -> None:
     with seen_in_processes(KEY.encode()) as seen:
         operator.make("secret", "SOURCE=hidden", PREFIX, given=KEY)
     assert seen.pop("looks") > 10

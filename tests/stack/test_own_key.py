@@ -63,7 +63,7 @@ def function_policy(stack: Stack) -> Any:
     return iam.get_role_policy(RoleName=role, PolicyName="run")["PolicyDocument"]
 
 
-def test_runs_and_messages_go_on(encrypted: Stack, key: str, own_api: SimulatedApi) -> None:
+def test_runs_and_messages_continue_with_the_own_key(encrypted: Stack, key: str, own_api: SimulatedApi) -> None:
     encrypted.put_secret("default", own_api.secret)
     (command,) = re.findall(r"`(aws secretsmanager update-secret .+?)`", SECTION)
     run(encrypted.aws, *command.replace("fine-tuning/", "encrypted/").replace("KEY", key).split())
@@ -75,7 +75,7 @@ def test_runs_and_messages_go_on(encrypted: Stack, key: str, own_api: SimulatedA
     assert any("Shutdown of the model" in message["Message"] for message in inbox.receive())
 
 
-def test_another_key_later(encrypted: Stack, own_api: SimulatedApi) -> None:
+def test_key_can_be_changed_later(encrypted: Stack, own_api: SimulatedApi) -> None:
     encrypted.put_secret("default", own_api.secret)
     encrypted.invoke()
     s3, bucket = encrypted.aws.client("s3"), encrypted.outputs["SnapshotBucket"]

@@ -149,12 +149,12 @@ def refusal(role: Role, call: Call) -> str | None:
 
 
 @pytest.mark.parametrize("what", ALLOWED)
-def test_what_a_run_needs_is_allowed(what: str, role: Role) -> None:
+def test_policy_allows_what_a_run_needs(what: str, role: Role) -> None:
     assert refusal(role, ALLOWED[what]) is None
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_all_else_is_refused(what: str, role: Role) -> None:
+def test_policy_refuses_everything_else(what: str, role: Role) -> None:
     assert refusal(role, REFUSED[what]) in {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 
 
@@ -172,7 +172,7 @@ def test_the_bucket_refuses_plain_http(role: Role) -> None:
         s3.get_object(Bucket=role.bucket, Key="latest/b")
 
 
-def test_the_bucket_is_closed_to_the_public(stack: Stack) -> None:
+def test_bucket_blocks_public_access(stack: Stack) -> None:
     bucket, s3 = stack.outputs["SnapshotBucket"], stack.aws.client("s3")
     s3.put_object(Bucket=bucket, Key="latest/b", Body=b"x")
     url = f"{stack.aws.endpoint}/{bucket}/latest/b"

@@ -34,7 +34,7 @@ def rows(day: Day) -> list[list[str]]:
     return [line.split("\t") for line in lines]
 
 
-def test_in_the_shell(day: Day) -> None:
+def test_readme_example_reads_latest_in_the_shell(day: Day) -> None:
     bucket, count, failed = examples(SECTION, "bash")
     assert shell(day, bucket, "echo $BUCKET") == day.stack.outputs["SnapshotBucket"] + "\n"
     counted = [line.split() for line in shell(day, bucket, count).splitlines()]
@@ -44,7 +44,7 @@ def test_in_the_shell(day: Day) -> None:
     assert [job_id for _, job_id, _ in told] == [job["id"] for job in of_default(day) if job["status"] == "failed"]
 
 
-def test_in_pandas(day: Day) -> None:
+def test_readme_example_reads_snapshots_with_pandas(day: Day) -> None:
     (example,) = examples(SECTION, "python")
     numbers, times = re.findall(r"`(pandas\.\w+\(.+?\))`", SECTION)
     look_closer = f"""
@@ -68,7 +68,7 @@ print(json.dumps([list(jobs.columns), *jobs.values.tolist()]))
     assert {"NA", '"messages" must not be empty, in lines 7, 8 \\ 9'} <= {row[header.index("error")] for row in fields}
 
 
-def test_in_duckdb(day: Day, tmp_path: Path) -> None:
+def test_readme_example_reads_snapshots_with_duckdb(day: Day, tmp_path: Path) -> None:
     # Over a copy of the bucket: DuckDB's part that reads S3 is no package, but downloaded from DuckDB's own site.
     for key, body in day.stack.objects().items():
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def test_in_duckdb(day: Day, tmp_path: Path) -> None:
     )
 
 
-def test_when_a_new_one_lands(day: Day) -> None:
+def test_readme_rule_matches_a_new_snapshot(day: Day) -> None:
     (pattern,) = examples(section("An event for each new file", EVENTS), "json")
     pattern = pattern.replace("BUCKET", day.stack.outputs["SnapshotBucket"])
     latest, dated = (

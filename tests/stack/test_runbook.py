@@ -38,7 +38,7 @@ def secrets(stack: Stack) -> set[str]:
     return {entry["Name"] for entry in listed if entry["Name"].startswith(stack.parameters["SecretPrefix"])}
 
 
-def test_a_table_that_was_put_back_is_what_the_next_run_compares_with(operated: Stack, own_api: SimulatedApi) -> None:
+def test_next_run_compares_with_a_restored_table(operated: Stack, own_api: SimulatedApi) -> None:
     own_api.jobs = [payload(2, status="running"), payload(1)]
     operated.invoke()
     own_api.jobs = [payload(2, status="failed"), payload(1)]
@@ -53,7 +53,7 @@ def test_a_table_that_was_put_back_is_what_the_next_run_compares_with(operated: 
     assert any(": failed" in message["Message"] for message in inbox.receive())
 
 
-def test_a_renamed_source_goes_on_from_its_history(operated: Stack, own_api: SimulatedApi) -> None:
+def test_renamed_source_keeps_its_history(operated: Stack, own_api: SimulatedApi) -> None:
     own_api.jobs = [payload(2, status="running"), payload(1)]
     key = operated.invoke()["key"]
     shell(operated, BUCKET, COPY)
@@ -69,7 +69,7 @@ def test_a_renamed_source_goes_on_from_its_history(operated: Stack, own_api: Sim
     shell(operated, CLEAR_AWAY.splitlines()[0])
 
 
-def test_a_source_that_moved_goes_on_from_its_history(operated: Stack, own_api: SimulatedApi) -> None:
+def test_source_moved_to_another_stack_keeps_its_history(operated: Stack, own_api: SimulatedApi) -> None:
     own_api.jobs = [payload(2, status="running"), payload(1)]
     operated.invoke(source="new")
     moved = Stack(operated.aws, "moved", {"ScheduleState": "DISABLED", "SecretPrefix": "runbook/", "Sources": "new"})
@@ -86,7 +86,7 @@ def test_a_source_that_moved_goes_on_from_its_history(operated: Stack, own_api: 
     assert moved.invoke(source="new")["changes"]["JobsFailed"] == 1
 
 
-def test_a_table_over_8_mb_keeps_its_metadata_when_it_is_copied(operated: Stack) -> None:
+def test_copied_table_over_8_mb_keeps_its_metadata(operated: Stack) -> None:
     # From there on `aws s3 cp` copies in parts, which version 1 of the AWS CLI does without the metadata:
     # https://docs.aws.amazon.com/cli/latest/userguide/cliv2-migration-changes.html
     s3, bucket = operated.aws.client("s3"), operated.outputs["SnapshotBucket"]
@@ -100,7 +100,7 @@ def test_a_table_over_8_mb_keeps_its_metadata_when_it_is_copied(operated: Stack)
         s3.delete_object(Bucket=bucket, Key=key)
 
 
-def test_an_alarm_can_be_muted(operated: Stack) -> None:
+def test_alarm_actions_can_be_disabled(operated: Stack) -> None:
     (mute,) = re.findall(r'`(aws cloudwatch disable-alarm-actions --alarm-names "NAME")`', section("Alarms"))
     name = operated.alarms()["JobsFaileddefault"]["AlarmName"]
     shell(operated, mute.replace("NAME", name))
@@ -109,7 +109,7 @@ def test_an_alarm_can_be_muted(operated: Stack) -> None:
     assert operated.alarms()["JobsFaileddefault"]["ActionsEnabled"]
 
 
-def test_what_stays_of_a_deleted_stack_can_be_deleted(operated: Stack) -> None:
+def test_resources_retained_by_a_deleted_stack_can_be_deleted(operated: Stack) -> None:
     bucket, s3 = operated.outputs["SnapshotBucket"], operated.aws.client("s3")
     before = operated.objects()
     shell(operated, BUCKET, DELETE)

@@ -85,7 +85,7 @@ def test_metric_lines_are_not_wrapped(account: Account) -> None:
     assert [line["JobCount"] for line in metrics if "Status" not in line] == [[2.0]]
 
 
-def test_a_run_writes_its_metrics_and_its_summary_only(account: Account) -> None:
+def test_run_logs_only_its_metrics_and_its_summary(account: Account) -> None:
     _, logged = parsed(account.invoke(source="a"))
     assert [line["message"] for line in logged] == ["Snapshot taken"]
 
@@ -118,7 +118,7 @@ def test_the_time_limit_ends_a_run_before_lambda_does(account: Account) -> None:
     assert invocation.payload["errorMessage"].endswith(NOTHING_WRITTEN)
 
 
-def test_a_replaced_secret_counts_in_the_next_run(account: Account) -> None:
+def test_replaced_secret_is_used_by_the_next_run(account: Account) -> None:
     api = account.apis["b"]
     assert account.invoke(source="b").outcome == "response"
     api.key = "sk-the-next-of-source-b-0123456789"

@@ -41,7 +41,7 @@ def make_run(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_run_shows_what_the_snapshot_brought() -> None:
+def test_run_shows_the_new_snapshot() -> None:
     done = make_run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "listing simulated jobs" in done.stdout
@@ -68,7 +68,7 @@ def shape(line: str) -> str:
 
 
 @pytest.mark.usefixtures("kept")
-def test_run_with_a_key_shows_what_has_changed_since_the_last_one(api: SimulatedApi) -> None:
+def test_run_with_a_key_shows_changes_since_the_previous_run(api: SimulatedApi) -> None:
     api.jobs = api.jobs[:7]
     own = {"OPENAI_API_KEY": api.key, "OPENAI_BASE_URL": api.base_url}
     done = make_run(**own, OPENAI_ORG_ID="org-1")
@@ -85,7 +85,7 @@ def test_run_with_a_key_shows_what_has_changed_since_the_last_one(api: Simulated
     assert api.key not in "".join(run.stdout + run.stderr for run in (done, again))
 
 
-def test_run_tells_a_refused_key_without_a_traceback(api: SimulatedApi) -> None:
+def test_run_reports_a_refused_key_without_a_traceback(api: SimulatedApi) -> None:
     done = make_run(OPENAI_API_KEY="sk-some-other-key-123", OPENAI_BASE_URL=api.base_url)
     assert done.returncode == 2
     assert "The run failed. GET /fine_tuning/jobs" in done.stdout

@@ -38,7 +38,7 @@ def test_two_stacks_in_one_account_do_not_clash(aws: EmbeddedAws, stack: Stack, 
         other.invoke(source="alpha")
 
 
-def test_the_schedules_fire_by_themselves(stack: Stack) -> None:
+def test_schedules_start_runs(stack: Stack) -> None:
     deadline = time.monotonic() + LONGEST_WAIT_SECONDS
     latest = {f"latest/{source}.tsv" for source in SOURCES}
     while not latest <= stack.objects().keys() and time.monotonic() < deadline:
@@ -53,7 +53,7 @@ def test_the_schedules_fire_by_themselves(stack: Stack) -> None:
         assert stack.metrics()["JobCount", frozenset({("service", "tested"), ("Source", source)})][-1] == 250
 
 
-def test_the_key_is_nowhere(stack: Stack, shared_api: SimulatedApi) -> None:
+def test_key_appears_in_no_log_or_object(stack: Stack, shared_api: SimulatedApi) -> None:
     with pytest.raises(InvocationError):
         stack.invoke(source="no-such-source")
     logs = stack.aws.client("logs")

@@ -120,7 +120,7 @@ def test_the_saved_queries_are_those_of_the_template(deployed: dict[str, dict[st
     } == {f"{key}Query": query for key, query in TEMPLATE["Mappings"]["SavedQueries"].items()}
 
 
-def test_the_projected_folders_are_those_that_the_function_writes(day: Day) -> None:
+def test_projected_partitions_are_the_keys_that_the_function_writes(day: Day) -> None:
     definition = table(day, "snapshots")
     parameters = definition["Parameters"]
     assert [key["Name"] for key in definition["PartitionKeys"]] == ["source", "dt"]
@@ -132,7 +132,7 @@ def test_the_projected_folders_are_those_that_the_function_writes(day: Day) -> N
         assert f"s3://{day.stack.outputs['SnapshotBucket']}/{run.key}".rpartition("/")[0] + "/" == folder
 
 
-def test_the_queries_are_athena_s_sql_over_columns_that_there_are(saved: dict[str, str], day: Day) -> None:
+def test_queries_are_valid_athena_sql_over_existing_columns(saved: dict[str, str], day: Day) -> None:
     schema: dict[str, object] = {}
     for name in ("snapshots", "latest"):
         definition = table(day, name)
@@ -142,7 +142,7 @@ def test_the_queries_are_athena_s_sql_over_columns_that_there_are(saved: dict[st
         qualify(sqlglot.parse_one(sql, dialect="athena"), schema=schema, dialect="athena")
 
 
-def test_a_query_for_a_status_knows_all_words_for_it(saved: dict[str, str]) -> None:
+def test_query_for_a_status_lists_all_synonyms(saved: dict[str, str]) -> None:
     for name, sql in saved.items():
         query = sqlglot.parse_one(sql, dialect="athena")
         for found in query.find_all(sqlglot.exp.In):
@@ -157,7 +157,7 @@ def test_every_saved_query_has_a_test(saved: dict[str, str]) -> None:
     assert saved.keys() == set(re.findall(r'saved\["(.+?)"\]', Path(__file__).read_text()))
 
 
-def test_fields_come_as_they_are(day: Day) -> None:
+def test_fields_are_read_unchanged(day: Day) -> None:
     rows = {row["id"]: row for row in query(day, "SELECT * FROM latest")}
     assert rows.keys() == {job["id"] for _, job in jobs(day)}
     for _, job in jobs(day):
@@ -174,7 +174,7 @@ def test_fields_come_as_they_are(day: Day) -> None:
     assert {word for word, *_ in OTHER_WORDS} <= {row["status"] for row in rows.values()}
 
 
-def test_a_file_of_the_version_before_has_no_values_in_new_columns(day: Day) -> None:
+def test_new_columns_are_null_in_files_of_an_older_version(day: Day) -> None:
     bucket, s3 = day.stack.outputs["SnapshotBucket"], day.stack.aws.client("s3")
     key = f"snapshots/source=team-b/dt={datetime.now(UTC) - timedelta(3):%Y-%m-%d}/20260101T000000Z.tsv"
     header, *lines = [line.split(b"\t")[:12] for line in day.stack.objects()["latest/team-b.tsv"].splitlines()]
@@ -295,7 +295,7 @@ def test_job_history(saved: dict[str, str], day: Day) -> None:
     assert len(seen) > len(expected)
 
 
-def test_results_lie_apart(day: Day) -> None:
+def test_query_results_are_stored_under_their_own_prefix(day: Day) -> None:
     query(day, "SELECT 1 AS one")
     keys = [key for key in day.stack.objects() if not key.startswith(("snapshots/", "latest/"))]
     assert keys

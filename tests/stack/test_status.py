@@ -65,11 +65,11 @@ def test_no_line_is_wider_than_the_terminal(width: int, operator: Operator) -> N
     assert max(map(len, printed.output.splitlines())) <= width
 
 
-def test_the_screen_is_plain_ascii(operator: Operator) -> None:
+def test_status_prints_plain_ascii(operator: Operator) -> None:
     assert operator.make("status", PYTHONIOENCODING="ascii").output.isascii()
 
 
-def test_the_screen_in_the_readme_is_one_of_these(operator: Operator) -> None:
+def test_output_in_the_readme_is_real(operator: Operator) -> None:
     (sample,) = (text.removeprefix("$ make status\n") for text in examples(section("Operating"), "console"))
 
     def shape(text: str) -> list[str]:
@@ -83,7 +83,7 @@ def test_the_screen_in_the_readme_is_one_of_these(operator: Operator) -> None:
     assert sample_shape[2:] == real[3:]  # of one source, and of two
 
 
-def test_all_is_well_in_the_order_of_the_readme(
+def test_all_is_well_after_following_the_readme(
     aws: EmbeddedAws, own_api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     newcomer = Operator(aws, tmp_path_factory.mktemp("home of a newcomer"))
@@ -99,14 +99,14 @@ def test_all_is_well_in_the_order_of_the_readme(
 # --- Sources ---
 
 
-def test_a_source_without_a_snapshot_needs_a_first_run(stack: Stack, status: Callable[[], Printed]) -> None:
+def test_source_without_a_snapshot_needs_a_first_run(stack: Stack, status: Callable[[], Printed]) -> None:
     with moved_away(stack, "latest/team-b.tsv"):
         output = status().output
     assert "- There is no snapshot of team-b yet.\n    make invoke SOURCE=team-b STACK=observed\n" in output
     assert "snapshot of alpha" not in output
 
 
-def test_a_snapshot_that_is_too_old_is_told(stack: Stack, status: Callable[[], Printed]) -> None:
+def test_outdated_snapshot_is_reported(stack: Stack, status: Callable[[], Printed]) -> None:
     s3, bucket = stack.aws.client("s3"), stack.outputs["SnapshotBucket"]
     with moved_away(stack, "latest/team-b.tsv") as (body, metadata):
         taken = datetime.now(UTC) - timedelta(hours=3)
@@ -132,7 +132,7 @@ def moved_away(stack: Stack, key: str) -> Iterator[tuple[bytes, dict[str, str]]]
         s3.put_object(**at, Body=body, Metadata=response["Metadata"])
 
 
-def test_a_schedule_that_somebody_disabled_is_told(stack: Stack, status: Callable[[], Printed]) -> None:
+def test_disabled_schedule_is_reported(stack: Stack, status: Callable[[], Printed]) -> None:
     scheduler, group = stack.aws.client("scheduler"), stack.outputs["ScheduleGroup"]
     name = stack.physical_ids("AWS::Scheduler::Schedule")["RegularListingteamb"].split("|")[-1].split("/")[-1]
     schedule = scheduler.get_schedule(GroupName=group, Name=name)
@@ -148,7 +148,7 @@ def test_a_schedule_that_somebody_disabled_is_told(stack: Stack, status: Callabl
     assert f"The schedule {name} is disabled, though ScheduleState is ENABLED." in unwrapped(output)
 
 
-def test_a_missing_secret_is_told_with_the_command(
+def test_missing_secret_is_reported_with_the_command(
     stack: Stack, own_api: SimulatedApi, status: Callable[[], Printed]
 ) -> None:
     secrets = stack.aws.client("secretsmanager")
@@ -180,7 +180,7 @@ def test_a_missing_secret_is_told_with_the_command(
         ("logs:FilterLogEvents", "FilterLogEvents", "Last error  not read\n"),
     ],
 )
-def test_what_may_not_be_read_is_said_in_its_place(
+def test_unreadable_part_is_reported_in_its_place(
     action: str, operation: str, shown: str, aws: EmbeddedAws, operator: Operator
 ) -> None:
     statements = [
@@ -207,7 +207,7 @@ def credentials(aws: EmbeddedAws, statements: list[dict[str, str]]) -> dict[str,
 # --- Alarms, messages, errors ---
 
 
-def test_an_alarm_is_told_with_its_reason_and_what_to_do(stack: Stack, status: Callable[[], Printed]) -> None:
+def test_alarm_is_reported_with_its_reason_and_what_to_do(stack: Stack, status: Callable[[], Printed]) -> None:
     alarm = stack.alarms()["JobsFailedteamb"]
     stack.aws.client("cloudwatch").put_metric_data(
         Namespace="FineTuning",
@@ -224,7 +224,7 @@ def test_an_alarm_is_told_with_its_reason_and_what_to_do(stack: Stack, status: C
     assert unwrapped(alarm["AlarmDescription"]) in output
 
 
-def test_an_alarm_that_sends_nothing_is_told(stack: Stack, status: Callable[[], Printed]) -> None:
+def test_alarm_with_disabled_actions_is_reported(stack: Stack, status: Callable[[], Printed]) -> None:
     cloudwatch, name = stack.aws.client("cloudwatch"), stack.alarms()["JobStuckalpha"]["AlarmName"]
     cloudwatch.disable_alarm_actions(AlarmNames=[name])
     try:
@@ -234,7 +234,7 @@ def test_an_alarm_that_sends_nothing_is_told(stack: Stack, status: Callable[[], 
     assert f"    aws cloudwatch enable-alarm-actions --region us-east-1 --alarm-names '{name}'\n" in output
 
 
-def test_an_address_that_has_not_confirmed_is_told(stack: Stack, status: Callable[[], Printed]) -> None:
+def test_unconfirmed_subscription_is_reported(stack: Stack, status: Callable[[], Printed]) -> None:
     sns, topic = stack.aws.client("sns"), stack.outputs["Topic"]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="new@example.com")
     output = status().output
@@ -243,7 +243,7 @@ def test_an_address_that_has_not_confirmed_is_told(stack: Stack, status: Callabl
     assert f"--topic-arn {topic} --protocol email --notification-endpoint new@example.com\n" in output
 
 
-def test_an_error_is_told_until_a_run_succeeds(
+def test_error_is_reported_until_a_run_succeeds(
     stack: Stack, own_api: SimulatedApi, operator: Operator, status: Callable[[], Printed]
 ) -> None:
     own_api.key, key = "sk-another-0123456789", own_api.key

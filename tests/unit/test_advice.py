@@ -43,7 +43,7 @@ def test_a_body_says_its_code_and_message_or_its_title(content: bytes, text: str
         ('{"code": ["insufficient_quota"]}', False),
     ],
 )
-def test_code_and_type_tell_an_error_of_billing(error: str, concerns_billing: bool) -> None:
+def test_billing_error_is_recognized_by_code_or_type(error: str, concerns_billing: bool) -> None:
     assert read(bytearray(f'{{"error": {error}}}'.encode()), []).concerns_billing == concerns_billing
 
 

@@ -36,7 +36,7 @@ DOCUMENTED = [
         for treatment, expected in zip(("missing", "ignore", "breaching", "notBreaching"), states, strict=True)
     ],
 )
-def test_documented_examples(points: str, to_alarm: int, treatment: str, expected: str) -> None:
+def test_alarm_states_follow_the_documented_examples(points: str, to_alarm: int, treatment: str, expected: str) -> None:
     told = [{"0": False, "X": True, "-": None}[point] for point in points]
     assert evaluate(told, 3, to_alarm, treatment, RETAINED) == expected
 
@@ -52,7 +52,9 @@ def test_documented_examples(points: str, to_alarm: int, treatment: str, expecte
         ("Average", "GreaterThanThreshold", 1, [1, 2, 0], "OK"),
     ],
 )
-def test_statistics(statistic: str, operator: str, threshold: float, values: list[float], expected: str) -> None:
+def test_alarm_statistics_are_computed_as_documented(
+    statistic: str, operator: str, threshold: float, values: list[float], expected: str
+) -> None:
     alarm = {
         "Statistic": statistic,
         "ComparisonOperator": operator,
@@ -67,7 +69,7 @@ def test_statistics(statistic: str, operator: str, threshold: float, values: lis
     assert state(alarm, [(now - 950, value) for value in values], now) == "INSUFFICIENT_DATA"
 
 
-def test_a_new_period_begins_when_the_last_one_is_over() -> None:
+def test_period_begins_when_the_previous_one_ends() -> None:
     alarm = {
         "Statistic": "Maximum",
         "ComparisonOperator": "GreaterThanThreshold",
@@ -156,7 +158,7 @@ def test_an_outage_of_two_hours_sends_each_alarm_at_most_once(name: str, other_s
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_the_longest_name_and_description_fit(name: str) -> None:
+def test_longest_name_and_description_fit_cloudwatch_s_limits(name: str) -> None:
     # The limits: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
     longest = {
         "AWS::StackName": 34,  # the longest that `make deploy` takes

@@ -27,7 +27,7 @@ def test_number_is_read_as_text() -> None:
     assert _parameters({"SnapshotMissingHours": 3}) == {"SnapshotMissingHours": "3"}
 
 
-def test_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
+def test_file_that_is_not_toml_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "samconfig.broken.toml"
     file.write_text("[default")
     with pytest.raises(OperationError, match=r"samconfig\.broken\.toml cannot be read .* correct it or delete it"):

@@ -17,7 +17,7 @@ def lines(*jobs: dict[str, Any], shutdown_date: str = "") -> list[Line]:
     return [table.to_line(job._replace(shutdown_date=shutdown_date if job.fine_tuned_model else "")) for job in parsed]
 
 
-def test_jobs_that_came_changed_and_went_newest_first() -> None:
+def test_created_changed_and_removed_jobs_are_newest_first() -> None:
     previous = lines(payload(3, status="running"), payload(2, status="queued"), payload(1), payload(0))
     now = lines(
         payload(5, status="failed"), payload(4, status="queued"), payload(3), payload(2, status="queued"), payload(1)
@@ -62,13 +62,13 @@ def test_changes_of_one_second_stay_in_the_table_s_order() -> None:
     assert [change.job.id for change in diff([], lines(*jobs)).jobs] == [job["id"] for job in jobs]
 
 
-def test_a_shutdown_is_told_though_a_new_job_stands_above() -> None:
+def test_shutdown_is_a_change_though_a_new_job_stands_above() -> None:
     job = payload(1, fine_tuned_model="ft:1")
     now = lines(payload(2), job, shutdown_date="2027-01-14")
     assert [change.fine_tuned_models for change in diff(lines(job), now).shutdowns] == [["ft:1"]]
 
 
-def test_a_status_of_the_api_that_is_called_removed_is_no_removal() -> None:
+def test_api_status_removed_is_not_a_removal() -> None:
     changes = diff(lines(payload(1, status="running")), lines(payload(1, status="Removed")))
     assert [(change.status, change.previous_status) for change in changes.jobs] == [("other", "running")]
     assert changes.counts()["JobsRemoved"] == 0
@@ -80,7 +80,7 @@ def test_another_time_or_column_is_no_change_of_a_job() -> None:
     assert diff(previous, now) == diff([], [])
 
 
-def test_an_announced_shutdown_is_told_once_for_each_base_model() -> None:
+def test_shutdown_is_one_change_for_each_base_model() -> None:
     jobs = [
         payload(4, model="ft:gpt-a:x::y", fine_tuned_model="ft:4"),
         payload(3, model="gpt-a", fine_tuned_model="ft:3"),
@@ -97,7 +97,7 @@ def test_an_announced_shutdown_is_told_once_for_each_base_model() -> None:
     assert withdrawn == ShutdownChange("gpt-a", "", "2027-01-14", ["ft:4", "ft:3"])
 
 
-def test_a_model_that_has_just_been_made_announces_nothing() -> None:
+def test_new_model_is_no_shutdown_change() -> None:
     previous = lines(payload(1, status="running"))
     changes = diff(previous, lines(payload(1, fine_tuned_model="ft:1"), shutdown_date="2027-01-14"))
     assert [change.status for change in changes.jobs] == ["succeeded"]
@@ -108,7 +108,7 @@ tables = st.dictionaries(st.integers(0, 20), st.sampled_from(["running", "failed
 
 
 @given(tables, tables)
-def test_the_changes_lead_from_one_table_to_the_other(before: dict[int, str], after: dict[int, str]) -> None:
+def test_changes_transform_one_table_into_the_other(before: dict[int, str], after: dict[int, str]) -> None:
     def rows(statuses: dict[int, str]) -> list[Line]:
         return lines(*(payload(number, status=statuses[number]) for number in sorted(statuses, reverse=True)))
 

@@ -18,7 +18,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
         (None, "the host h cannot be reached at port 7"),
     ],
 )
-def test_a_refused_connection_is_told_from_an_unreachable_host(number: int | None, why: str) -> None:
+def test_refused_connection_differs_from_an_unreachable_host(number: int | None, why: str) -> None:
     reason = NewConnectionError(HTTPConnection("h", 7), "Failed")
     reason.__cause__ = OSError(number, "why") if number else None
     error = requests.ConnectionError(MaxRetryError(HTTPConnectionPool("h", 7), "/path?secret", reason))
@@ -26,5 +26,5 @@ def test_a_refused_connection_is_told_from_an_unreachable_host(number: int | Non
 
 
 @pytest.mark.parametrize("error", [OSError(), OSError("why")])
-def test_any_other_error_is_told_in_its_own_words(error: OSError) -> None:
+def test_other_error_keeps_its_own_text(error: OSError) -> None:
     assert cause(error) == str(error)

@@ -19,7 +19,7 @@ def line(number: int, shutdown_date: str = "", **fields: Any) -> Line:
     return table.to_line(parse(payload(number, **fields)).job._replace(shutdown_date=shutdown_date))
 
 
-def test_statuses_of_now_and_before_are_counted_and_unknown_ones_are_other() -> None:
+def test_current_and_previous_statuses_are_counted_and_unknown_ones_are_other() -> None:
     statuses = ["running", "running", "paused", "succeeded", "melting", "frozen"]
     lines = [line(number, status=status) for number, status in enumerate(statuses)]
     previous = [line(number, status=status) for number, status in enumerate(("queued", "running", "canceled"))]
@@ -34,7 +34,7 @@ def test_a_status_is_counted_as_what_it_means() -> None:
     assert count(lines, [], NOW, NO_MODELS).by_status == {"running": 1, "cancelled": 2}
 
 
-def test_the_oldest_active_job() -> None:
+def test_age_is_that_of_the_oldest_active_job() -> None:
     at = int(NOW.timestamp())
     lines = [
         line(1, status="running", created_at=at - 60),

@@ -41,7 +41,7 @@ KEY = "sk-proj-Abc_123"
         (json.dumps({"api_key": KEY, "paging": " page\n"}), Credentials(KEY, URL, paging="page")),
     ],
 )
-def test_secrets(value: str, expected: Credentials) -> None:
+def test_secret_is_read_in_every_form(value: str, expected: Credentials) -> None:
     assert parse("n", value, URL) == expected
 
 
@@ -122,7 +122,7 @@ def test_a_key_copied_with_more_around_it_is_refused(kind: str, form: str) -> No
 
 @pytest.mark.parametrize("field", ["api_key", "organization", "project"])
 @pytest.mark.parametrize("value", ['{"api_key":"sk-proj-1"}', '"sk-proj-1"', "[sk-proj-1]", "X=sk-proj-1"])
-def test_each_header_of_the_json_form_is_looked_at(field: str, value: str) -> None:
+def test_every_default_header_is_checked(field: str, value: str) -> None:
     with pytest.raises(SecretError, match=f"The {field} in the secret n ") as caught:
         parse("n", json.dumps({"api_key": KEY, field: value}), URL)
     assert "sk-" not in str(caught.value)

@@ -30,19 +30,19 @@ def hang() -> None:
             time.sleep(10)
 
 
-def test_it_ends_a_block_that_swallows_every_exception() -> None:
+def test_time_limit_ends_a_block_that_catches_every_exception() -> None:
     started = time.monotonic()
     with pytest.raises(OutOfTimeError, match="time ran out"), time_limit(Deadline.after(0.1)):
         hang()
     assert time.monotonic() - started < 5
 
 
-def test_a_limit_in_the_past_ends_it_at_once() -> None:
+def test_time_limit_in_the_past_ends_the_block_immediately() -> None:
     with pytest.raises(OutOfTimeError), time_limit(Deadline.after(-5)):
         time.sleep(10)
 
 
-def test_it_leaves_nothing_behind() -> None:
+def test_time_limit_restores_the_signal_handler() -> None:
     before = signal.getsignal(signal.SIGALRM)
     with time_limit(Deadline.after(0.05)):
         pass
@@ -66,7 +66,7 @@ def let_go(slow: list[Slow]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_limit_that_was_lost_in_a_finalizer_comes_again() -> None:
+def test_time_limit_lost_in_a_finalizer_is_repeated() -> None:
     with pytest.raises(OutOfTimeError), time_limit(Deadline.after(0.1)):
         let_go([Slow()])
 

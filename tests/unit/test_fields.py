@@ -46,7 +46,7 @@ EMPTY: tuple[Any, ...] = ([], {})
         ("9999-12-31T23:59:59-10:00", None),
     ],
 )
-def test_time(value: Any, expected: str | None) -> None:
+def test_time_is_read_in_every_form(value: Any, expected: str | None) -> None:
     assert fields.time(value) == expected
     assert fields.day(value) == (expected[:10] if expected else expected)
 
@@ -75,7 +75,7 @@ def test_a_time_without_a_zone_is_in_utc_whatever_the_machine_s_zone(monkeypatch
     ]
     + [(odd, None) for odd in (*EMPTY, 5.5, "5.5", "five", "1e3", True, NAN, INFINITY)],
 )
-def test_count(value: Any, expected: str | None) -> None:
+def test_count_is_read_in_every_form(value: Any, expected: str | None) -> None:
     assert fields.count(value) == expected
 
 
@@ -83,7 +83,7 @@ def test_count(value: Any, expected: str | None) -> None:
     ("value", "expected"),
     [("a b", "a b"), (7, "7"), (7.0, "7"), (7.5, "7.5"), (True, "true"), ("", ""), ([], None), ({}, None)],
 )
-def test_scalar(value: Any, expected: str | None) -> None:
+def test_scalar_is_read_in_every_form(value: Any, expected: str | None) -> None:
     assert fields.scalar(value) == expected
 
 
@@ -108,7 +108,7 @@ def test_scalar(value: Any, expected: str | None) -> None:
         *((odd, None) for odd in (True, 5, [[1]], [5], {"message": [1]})),
     ],
 )
-def test_error(value: Any, expected: str | None) -> None:
+def test_error_is_read_in_every_form(value: Any, expected: str | None) -> None:
     assert fields.error(value) == expected
 
 
@@ -116,7 +116,7 @@ def test_error(value: Any, expected: str | None) -> None:
     ("value", "expected"),
     [("a", "a"), (["a", "b"], "a,b"), ([], ""), ("", ""), ([1], None), ({}, None), (["a", None], None)],
 )
-def test_files(value: Any, expected: str | None) -> None:
+def test_file_ids_are_read_in_every_form(value: Any, expected: str | None) -> None:
     assert fields.files(value) == expected
 
 
@@ -131,7 +131,7 @@ def test_files(value: Any, expected: str | None) -> None:
         *((odd, None) for odd in ([1], "x", 5, True)),
     ],
 )
-def test_compact(value: Any, expected: str | None) -> None:
+def test_object_is_written_as_compact_json(value: Any, expected: str | None) -> None:
     assert fields.compact(value) == expected
 
 
@@ -162,12 +162,12 @@ def test_compact_json_is_what_json_can_say(value: dict[str, Any]) -> None:
         ([], None, ""),
     ],
 )
-def test_method(value: Any, method: str | None, settings: str | None) -> None:
+def test_method_is_read_in_every_form(value: Any, method: str | None, settings: str | None) -> None:
     assert (fields.method_type(value), fields.method_settings(value)) == (method, settings)
 
 
 @given(anything)
-def test_any_json_gives_a_line_or_none(value: Any) -> None:
+def test_any_json_gives_text_or_none(value: Any) -> None:
     readers = (fields.text, fields.time, fields.day, fields.count, fields.scalar, fields.files, fields.compact)
     for read in (*readers, fields.method_type, fields.method_settings, fields.error):
         found = read(value)
@@ -191,7 +191,7 @@ BIDIRECTIONAL = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2
 
 
 @pytest.mark.parametrize("control", BIDIRECTIONAL)
-def test_what_turns_the_direction_of_writing_around_is_a_gap(control: str) -> None:
+def test_bidirectional_controls_are_removed(control: str) -> None:
     assert fields.clean(f"abc{control}def") == "abc def"
 
 

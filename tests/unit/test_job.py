@@ -40,7 +40,7 @@ FULL_PAYLOAD = payload(
 )
 
 
-def test_all_columns() -> None:
+def test_payload_fills_every_column() -> None:
     parsed = parse(FULL_PAYLOAD)
     assert parsed.odd_fields == []
     assert parsed.job == Job(
@@ -100,7 +100,7 @@ def test_a_lone_surrogate_becomes_a_question_mark() -> None:
         ({"method": "supervised", "hyperparameters": {"a": 1}}, "hyperparameters", '{"a":1}'),
     ],
 )
-def test_servers_have_other_names_for_a_column(fields: dict[str, Any], column: str, value: str) -> None:
+def test_other_servers_field_names_fill_the_same_column(fields: dict[str, Any], column: str, value: str) -> None:
     parsed = parse(payload(**fields))
     assert getattr(parsed.job, column) == value
     assert parsed.odd_fields == []
@@ -154,7 +154,7 @@ OPTIONAL = {*FULL_PAYLOAD, "suffix"} - {"object", "id", "created_at", "status"}
     [(name, value) for name in sorted(OPTIONAL) for value in ([[1]], True, DEEP) if (name, value) != ("seed", True)],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_an_optional_field_of_a_wrong_type_is_empty_and_told(name: str, value: Any) -> None:
+def test_optional_field_of_a_wrong_type_is_empty_and_reported(name: str, value: Any) -> None:
     parsed = parse(payload(finished_at=None) | {name: value})
     assert set(parsed.odd_fields) == {name}
     assert parsed.job == parse(payload(finished_at=None) | {name: None}).job

@@ -34,7 +34,7 @@ def test_shutdown_date(entry: dict[str, Any], expected: str | None) -> None:
 
 
 @pytest.mark.parametrize("entry", [{"shutdown_date": "soon"}, {"shutdown_date": {"d": 1}}, {"deprecation": True}])
-def test_what_is_no_date_is_refused(entry: dict[str, Any]) -> None:
+def test_invalid_date_is_refused(entry: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not a date"):
         shutdown_date(entry)
 
@@ -53,7 +53,7 @@ def test_what_is_no_date_is_refused(entry: dict[str, Any]) -> None:
         ({BASE: "2027-02-02"}, BASE, "", ""),
     ],
 )
-def test_a_fine_tuned_model_ends_with_itself_or_its_base(
+def test_shutdown_date_is_the_model_s_own_or_its_base_model_s(
     dates: dict[str, str | None], model: str, fine_tuned_model: str, expected: str
 ) -> None:
     models = Models({name.encode(): None if date is None else date.encode() for name, date in dates.items()})

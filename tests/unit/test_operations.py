@@ -56,7 +56,7 @@ def test_next_run_of_a_daily_cron_expression(expression: str, expected: str) -> 
         ("cron(70 8 * * ? *)", "UTC", "cron(70 8 * * ? *)"),
     ],
 )
-def test_next_run_that_is_not_sure_is_not_computed(expression: str, timezone: str, words: str) -> None:
+def test_uncertain_next_run_is_not_computed(expression: str, timezone: str, words: str) -> None:
     assert next_run(expression, timezone, NOW) is None
     assert in_words(expression, timezone) == words
 
@@ -80,7 +80,7 @@ def test_schedules_are_disabled_by_the_parameter_or_by_mistake() -> None:
     assert len(findings.of_schedules(disabled, STACK, "a", NOW).problems) == 2
 
 
-def test_a_schedule_that_is_gone_needs_a_hand() -> None:
+def test_missing_schedule_is_a_finding() -> None:
     (problem,) = findings.of_schedules(schedules()[:1], STACK, "a", NOW).problems
     assert problem.what.startswith("A schedule of a is missing.")
 
@@ -98,7 +98,7 @@ def test_a_schedule_that_is_gone_needs_a_hand() -> None:
         "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback",
     }.items(),
 )
-def test_a_stack_whose_last_change_failed_needs_a_hand(status: str, command: str | None) -> None:
+def test_failed_stack_update_is_a_finding(status: str, command: str | None) -> None:
     found = findings.of_stack(STACK._replace(status=status))
     assert found.text == status
     assert [problem.command.split(" --")[0] for problem in found.problems] == ([command] if command else [])
@@ -120,21 +120,19 @@ def alarm(state: str, since: datetime, *, source: str = "a", alarms_without_data
         ("OK", 2, False, False),
     ],
 )
-def test_an_alarm_is_told_unless_it_waits_for_its_first_data(
-    state: str, hours: float, alarms_without_data: bool, told: bool
-) -> None:
+def test_alarm_without_data_yet_is_no_finding(state: str, hours: float, alarms_without_data: bool, told: bool) -> None:
     one = alarm(state, NOW - timedelta(hours=hours), alarms_without_data=alarms_without_data)
     found = alerts.of_alarms([one], STACK, ["a"], {"a": NOW})
     assert bool(found.problems) == told
     assert found.text == f"1 {'settling' if state == 'ALARM' and not told else state}"
 
 
-def test_a_source_without_alarms_needs_a_hand() -> None:
+def test_source_without_alarms_is_a_finding() -> None:
     (problem,) = alerts.of_alarms([alarm("OK", NOW)], STACK, ["a", "b"], {}).problems
     assert problem == ("No alarm of b sends a message.", "make deploy STACK=snapshots")
 
 
-def test_an_address_that_has_unsubscribed_needs_a_hand() -> None:
+def test_unsubscribed_address_is_a_finding() -> None:
     stack = STACK._replace(parameters={"NotificationEmail": "a@example.com"})
     (problem,) = alerts.of_subscribers([], stack).problems
     assert problem.what.startswith("a@example.com is no longer subscribed.")
@@ -146,7 +144,7 @@ def test_an_endpoint_that_may_hold_a_key_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(("source", "told"), [("a", False), ("b", True), ("", True)])
-def test_an_error_is_told_until_its_source_has_a_snapshot(source: str, told: bool) -> None:
+def test_error_is_a_finding_until_its_source_has_a_snapshot(source: str, told: bool) -> None:
     error = Entry(NOW - timedelta(hours=1), "ERROR", source, "Wrong.")
     written = {"a": NOW, "b": NOW - timedelta(hours=2)}
     assert bool(alerts.of_errors({source: error}, STACK, written, NOW).problems) == told
@@ -174,7 +172,7 @@ def test_the_log_begins_some_time_ago_or_at_a_time(since: str, expected: datetim
 
 
 @pytest.mark.parametrize("since", ["yesterday", "5", "5 moons ago", "99999999999 days", ""])
-def test_a_time_that_is_not_understood_is_told(since: str) -> None:
+def test_invalid_time_is_reported(since: str) -> None:
     with pytest.raises(OperationError, match="is not valid: it must look like"):
         logs.start(since, NOW)
 
@@ -196,11 +194,11 @@ def test_an_unexpected_error_is_shown_with_its_cause() -> None:
         '{"_aws": {"CloudWatchMetrics": []}, "message": "metrics", "level": "ERROR"}',
     ],
 )
-def test_a_run_that_succeeded_leaves_only_what_the_function_said(line: str) -> None:
+def test_successful_run_shows_only_the_function_s_own_lines(line: str) -> None:
     assert [*entries([{"timestamp": 0, "message": line}])] == []
 
 
 @pytest.mark.parametrize("line", ['{"odd": 1}', "[]", "5", '{"type": "platform.report"}', '{"message": 5, "level": 7}'])
-def test_an_odd_line_is_no_traceback(line: str) -> None:
+def test_unusual_line_raises_no_traceback(line: str) -> None:
     events: list[dict[str, Any]] = [{"timestamp": 0, "message": line}]
     assert [str(entry) for entry in entries(events)] in ([], [f"1970-01-01T00:00:00Z ERROR   - {line}"])

@@ -100,7 +100,7 @@ def test_bad_events_name_the_field(event: object, message: str) -> None:
     ("value", "kind"),
     [(True, "a boolean"), (1, "a number"), (1.5, "a number"), ("a", "a string"), ([], "an array"), (None, "null")],
 )
-def test_a_value_of_a_wrong_type_is_told_in_json_s_words(value: Any, kind: str) -> None:
+def test_value_of_a_wrong_type_is_named_in_json_terms(value: Any, kind: str) -> None:
     with pytest.raises(EventError, match=rf", not {kind}\.$"):
         Run.parse(value, NOW)
     if kind != "a boolean":
@@ -128,7 +128,7 @@ def test_sample_events_are_accepted(sample: Path) -> None:
         "https://host/fine_tuningX",
     ],
 )
-def test_base_urls(url: str) -> None:
+def test_valid_base_url_is_accepted(url: str) -> None:
     assert base_url_problem(url) is None
 
 
@@ -155,14 +155,14 @@ def test_base_urls(url: str) -> None:
         ("https://host/v1/models", "before /fine_tuning"),
     ],
 )
-def test_bad_base_urls_are_not_shown(url: str, problem: str) -> None:
+def test_invalid_base_url_is_not_shown(url: str, problem: str) -> None:
     told = base_url_problem(url)
     assert told is not None
     assert problem in told
     assert "secret" not in told
 
 
-def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_BASE_URL", "SECRET_PREFIX", "EVENT_BUS_NAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SNAPSHOT_BUCKET", "b")

@@ -23,7 +23,7 @@ from tests.samples import job
         ("Melting Down", "melting_down"),
     ],
 )
-def test_meaning(status: str, expected: str) -> None:
+def test_synonyms_have_one_meaning(status: str, expected: str) -> None:
     assert meaning(status) == expected
 
 
@@ -46,6 +46,6 @@ def test_synonym_is_found_and_has_one_meaning(status: str, synonym: str) -> None
         ("melting", "2026-01-01T00:00:00.000Z", True, False),
     ],
 )
-def test_a_job_has_ended_or_is_at_work(status: str, finished_at: str, is_terminal: bool, is_active: bool) -> None:
+def test_job_is_terminal_or_active(status: str, finished_at: str, is_terminal: bool, is_active: bool) -> None:
     line = table.to_line(job(status=status, finished_at=finished_at))
     assert (table.is_terminal(line), table.is_active(line)) == (is_terminal, is_active)

@@ -34,7 +34,7 @@ def test_newest_first_keeps_the_order_of_jobs_of_one_time() -> None:
     assert [table.job_id(line) for line in lines] == ["new", "x", "a", "b", "old"]
 
 
-def test_another_version_s_columns_are_found_by_name() -> None:
+def test_columns_of_another_version_are_found_by_name() -> None:
     body = b"id\tnew_column\tstatus\tmodel\tseed\nftjob-1\tx y\trunning\t\t5\n"
     (line,), has_these_columns = table.from_file(body.splitlines(keepends=True))
     assert table.from_line(line) == job(status="running", id="ftjob-1", seed="5")
@@ -57,7 +57,7 @@ def test_another_version_s_columns_are_found_by_name() -> None:
         b"id status\na b\n",
     ],
 )
-def test_what_is_no_table_is_refused(body: bytes) -> None:
+def test_invalid_table_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         lines_of(body)
 
