@@ -52,7 +52,7 @@ sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot a minute, until Ctrl-C
 .PHONY: test
 test: $(READY) ## All checks, then all tests
 	@$(MAKE) --jobs 2 lint types validate build
-	$(TOOLS)/pytest --numprocesses 4 --dist loadfile --cov tests/unit tests/integration tests/stack tests/soak \
+	$(TOOLS)/pytest --cov --numprocesses 4 --dist loadfile tests/unit tests/integration tests/stack tests/soak \
 		tests/machines/test_here.py
 
 .PHONY: unit
