@@ -547,6 +547,19 @@ def test_retrieved_jobs_keep_their_own_labels(api: SimulatedApi, client: Client)
     assert fine_tuning.retrieve(client, ["ftjob-gone"]) is None
 
 
+# --- Models ---
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_model_named_twice_keeps_its_date(order: int, api: SimulatedApi, client: Client) -> None:
+    entries = [{"id": "a", "shutdown_date": "2030-01-01"}, {"id": "a"}, {"id": "b", "owner": {"id": "a"}}]
+    entries += [{"id": "c\ud800"}, {"id": "d", "shutdown_date": "soon"}, {"name": "e"}]
+    api.faults = [Fault("/models", api_faults.body({"data": entries[::order]}))]
+    models = fine_tuning.models(client)()
+    assert models.shutdown_dates == {b"a": b"2030-01-01", b"b": None, b"c?": None, b"d": None}
+    assert models.odd_entries == 2
+
+
 # --- Threads ---
 
 

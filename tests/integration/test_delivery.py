@@ -101,6 +101,14 @@ def test_permanently_refused_event_fails_the_run(refusing: RefusingEventBridge) 
     assert refusing.accepted == []
 
 
+@pytest.mark.parametrize("refusing", [99], indirect=True)
+def test_refused_shutdown_is_named_by_its_model(refusing: RefusingEventBridge) -> None:
+    changes = Changes(shutdowns=[ShutdownChange("gpt-a", "2030-01-01", "", ["ft:1"])])
+    with pytest.raises(SnapshotError, match=r"EventBridge refuses 1 changes: .* \(gpt-a\)"):
+        events.send(ORIGIN, changes, Deadline.after(60))
+    assert refusing.accepted == []
+
+
 @pytest.mark.parametrize("refusing", [0], indirect=True)
 def test_refused_event_does_not_block_others(refusing: RefusingEventBridge) -> None:
     refusing.refused_job = f"ftjob-{3:024}"
