@@ -4,8 +4,8 @@
 PYTHON ?= python3
 MAKEFLAGS += --no-print-directory
 
-# Not for the tools: options, modules and folders that the user has chosen for other programs of the same kind. What
-# installs and builds (tests/packages.py), and the sandbox (tests/environment.py), are kept from more.
+# The user's own options, modules and folders for Python tools do not reach the tools here. tests/packages.py (what
+# installs and builds) and tests/environment.py (the sandbox) remove more.
 unexport $(filter-out PYTHONIOENCODING,$(filter PYTHON% VIRTUAL_ENV% CONDA_% PYTEST_% MYPY% RUFF_%,$(.VARIABLES)))
 # Files are UTF-8 in every locale, as from Python 3.15 on: https://peps.python.org/pep-0686/
 export PYTHONUTF8 := 1
@@ -17,9 +17,8 @@ MUTATION := .venv/mutation/.ready
 BUILT := .aws-sam/build/template.yaml
 MODULES := $(sort $(wildcard functions/snapshot/*.py functions/snapshot/*/*.py))
 
-# What uses AWS is Python (functions/operations). Make puts what stands on its command line, as STACK=…, into the
-# environment, and Python takes it from there: nothing is quoted for a shell.
-# Without a shell in between, which would not pass on the signal that ends make.
+# The commands for AWS are Python (functions/operations). They read variables of make's command line, as STACK=…, from
+# the environment, so nothing is quoted for a shell. `env` starts them without a shell, which would not forward signals.
 WITH_FUNCTIONS = env PYTHONPATH=functions $(TOOLS)/python -m
 OPERATE = $(WITH_FUNCTIONS) operations
 
@@ -31,7 +30,7 @@ INSTALL = $(WITH_PACKAGES) $(TOOLS)/uv pip install --quiet --require-hashes
 NOT_INSTALLED = { echo 'The packages could not be installed. They come from where the settings of pip say: for a mirror' \
 	'set PIP_INDEX_URL, for a proxy HTTPS_PROXY, for its certificates PIP_CERT.' >&2; exit 1; }
 
-# What the tools were installed for: they hold the paths of this folder and of their Python.
+# The tools contain the paths of this folder and of their Python: if one changes, they are installed again.
 PLACE = pwd -P; $(TOOLS)/python -IS -c 'import sys; print(sys.implementation.cache_tag)'
 ifneq ($(shell cat $(READY) 2> /dev/null),$(shell { $(PLACE); } 2> /dev/null || :))
 .PHONY: $(READY)
@@ -42,21 +41,27 @@ export SAM_CLI_TELEMETRY := 0
 # --- On this machine, without an AWS account ---
 
 .PHONY: run
-run: $(BUILT) ## Take a snapshot on an embedded AWS (yours: OPENAI_API_KEY=…)
+run: $(BUILT) ## Take a snapshot in an embedded AWS (your own jobs: OPENAI_API_KEY=…)
 	@$(WITH_FUNCTIONS) tests.sandbox.demo
 
 .PHONY: sandbox
-sandbox: $(BUILT) ## Keep the embedded AWS up, a snapshot a minute, until Ctrl-C
+sandbox: $(BUILT) ## Keep the embedded AWS running, with a snapshot a minute, until Ctrl-C
 	@$(WITH_FUNCTIONS) tests.sandbox.sandbox
 
 .PHONY: test
-test: $(READY) ## All checks, then all tests
-	@$(MAKE) --jobs 2 lint types validate build
-	$(TOOLS)/pytest --cov --numprocesses 4 --dist loadfile tests/unit tests/integration tests/stack tests/soak \
-		tests/machines/test_here.py
+test: $(READY) ## Run all checks and all tests
+	@$(MAKE) --jobs 2 build types covered lint validate
+	$(TOOLS)/pytest --numprocesses 4 --dist loadfile $(filter-out $(COVERED),$(wildcard tests/integration/test_*.py)) \
+		tests/stack tests/soak tests/machines/test_here.py
+
+# They reach nearly every line of the function. Not all tests: measuring takes half as long again.
+COVERED := tests/unit $(patsubst %,tests/integration/test_%.py,changes client listing overlap run)
+.PHONY: covered
+covered: $(BUILT) ## Run the quick tests, and measure the function's coverage
+	$(TOOLS)/pytest $(COVERED) --cov
 
 .PHONY: unit
-unit: lint types ## The checks and tests that take seconds
+unit: lint types ## Run the checks and tests that take seconds
 	$(TOOLS)/pytest tests/unit
 
 .PHONY: lint
@@ -70,26 +75,26 @@ types: $(READY) ## Check the types of the code and of the tests
 	$(TOOLS)/mypy functions tests
 
 .PHONY: validate
-validate: $(READY) $(SCANNERS) ## Check the template, for mistakes and for weaknesses
+validate: $(READY) $(SCANNERS) ## Check the template for mistakes and weaknesses
 	$(WITH_PACKAGES) $(TOOLS)/sam validate --lint
 	LOG_LEVEL=ERROR $(dir $(SCANNERS))bin/checkov --file template.yaml --framework cloudformation --skip-download --quiet --compact
 
 .PHONY: audit
-audit: $(SCANNERS) ## Look for known vulnerabilities of the function's packages
+audit: $(SCANNERS) ## Check the function's packages for known vulnerabilities
 	$(dir $(SCANNERS))bin/pip-audit --requirement functions/snapshot/requirements.txt --disable-pip --strict --progress-spinner off
 
 .PHONY: machines
-machines: $(BUILT) ## Try odd folders, settings and signals (5 minutes)
+machines: $(BUILT) ## Test with unusual folders, settings and signals (5 minutes)
 	$(TOOLS)/pytest tests/machines
 
 .PHONY: soak
-soak: $(READY) ## Look for losses amid random faults (20 minutes; SEED=n)
+soak: $(READY) ## Run the fault-injection soak test (20 minutes; SEED=n)
 	$(TOOLS)/pytest tests/soak --ticks 1000 --seed $(or $(SEED),$$(date +%s))
 	$(TOOLS)/pytest --numprocesses 2 --dist loadfile tests/unit/test_job.py tests/integration/test_fuzz.py tests/integration/test_readers.py \
 		tests/integration/test_incremental.py tests/integration/test_read_ahead.py --hypothesis-profile soak $(if $(SEED),--hypothesis-seed $(SEED))
 
 .PHONY: mutants
-mutants: $(MUTATION) ## Make small mistakes in the function that a test has to notice (goes on; MINUTES=60)
+mutants: $(MUTATION) ## Run the mutation tests for an hour, or resume them (MINUTES=60)
 	@nice -n 15 $(dir $(MUTATION))bin/python -m tests.mutation.run
 
 .PHONY: bench
@@ -104,7 +109,7 @@ build: $(BUILT) ## Build the function for deployment
 # --- In your AWS account ---
 
 .PHONY: secret
-secret: $(READY) ## Put the API key of SOURCE, from standard input, into a secret
+secret: $(READY) ## Store the API key of SOURCE, from standard input, in a secret
 	@$(OPERATE).secret
 
 .PHONY: deploy
@@ -120,17 +125,17 @@ latest: $(READY) ## Print the newest snapshot of SOURCE
 	@$(OPERATE).latest
 
 .PHONY: logs
-logs: $(READY) ## Print the log SINCE a time (1day ago), from a LEVEL on
+logs: $(READY) ## Print the logs SINCE a time (1day ago), of a LEVEL and higher
 	@$(OPERATE).logs
 
 .PHONY: status
-status: $(READY) ## Say whether all is well with the deployed stack
+status: $(READY) ## Report whether all is well with the deployed stack
 	@$(OPERATE).status
 
 # --- Housekeeping ---
 
 .PHONY: lock
-lock: $(READY) ## Pin all packages anew, from the requirements.in files
+lock: $(READY) ## Re-lock all dependencies, from the requirements.in files
 	$(PIN) tests/uv.in --output-file tests/uv.txt
 	$(PIN) functions/snapshot/requirements.in --output-file functions/snapshot/requirements.txt
 	$(PIN) --constraint functions/snapshot/requirements.txt tests/requirements.in --output-file tests/requirements.txt
@@ -171,7 +176,7 @@ $(MUTATION): $(READY) tests/mutation/requirements.txt
 	@$(INSTALL) --python $(dir $@)bin/python --requirement tests/mutation/requirements.txt || $(NOT_INSTALLED)
 	@touch $@
 
-# Again after a module is deleted, of which nothing is newer than the build.
+# Build again after a module was deleted: no remaining file is newer than the build.
 ifneq ($(shell cat .aws-sam/modules 2> /dev/null),$(MODULES))
 .PHONY: $(BUILT)
 endif

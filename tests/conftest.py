@@ -18,9 +18,6 @@ _FOR_TERMINALS = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR"}
 for name in (_FOR_COMMANDS | _FOR_TERMINALS) & os.environ.keys():
     del os.environ[name]
 
-# Where coverage is measured, beside tests/unit: it takes these tests half as long again, and reaches nearly every line.
-_MEASURED = {f"test_{name}.py" for name in ("changes", "client", "listing", "overlap", "run")}
-
 settings.register_profile("soak", max_examples=2000, deadline=None)
 
 
@@ -34,13 +31,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def user() -> dict[str, str]:
     """The environment that pytest, or make, was started in; other tests' processes do not have it."""
     return _USER
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure coverage in some tests only."""
-    for item in items:
-        if item.path.parent.name != "unit" and item.path.name not in _MEASURED:
-            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.fixture(scope="session")
