@@ -35,7 +35,7 @@ def run(command: Callable[[], None]) -> None:
     except BrokenPipeError:  # for example, `| head` has read enough
         # Without this, Python's final flush fails: https://docs.python.org/3/library/signal.html#note-on-sigpipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit()  # not an error, or make would report one
     except KeyboardInterrupt:
         sys.exit("\nStopped.")
     except OperationError as error:

@@ -44,6 +44,7 @@ def _keep_up() -> None:
             "\n\nAfter a make deploy there, delete samconfig.fine-tuning-snapshots.toml,"
             " or it would be taken for your own account's."
             f"\n\nThe simulated fine-tuning API is at {api.base_url}; a job is added every {_NEW_JOB_SECONDS} seconds."
+            "\nThe secret of the source default has its address and key: `make secret` would replace them."
             "\nThe first snapshot comes within a minute. Ctrl-C stops and removes everything.\n",
             flush=True,
         )
