@@ -5,35 +5,26 @@ import io
 import shutil
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from tests.loopback import LoopbackServer
 
 _CONNECT_SECONDS = 30
 
 
-class Proxy(ThreadingHTTPServer):
+class Proxy(LoopbackServer):
     """Inside `with`; `asked` are the hosts and addresses that it was asked for."""
 
     daemon_threads = True  # connections that are kept open
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Client)
+        super().__init__(_Client)
         self.asked: list[str] = []
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that is gone is no error."""
 
 
 class _Client(BaseHTTPRequestHandler):

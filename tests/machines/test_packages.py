@@ -7,16 +7,15 @@ import os
 import ssl
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
 
+from tests.loopback import LoopbackServer
 from tests.sandbox.aws import ROOT
 
 UV = ROOT / ".venv" / "bin" / "uv"
@@ -43,11 +42,11 @@ def _wheel(module: bytes) -> bytes:
     return content.getvalue()
 
 
-class Mirror(ThreadingHTTPServer):
+class Mirror(LoopbackServer):
     """A company's index with one package."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Page)
+        super().__init__(_Page)
         self.wheel = _wheel(b"")
         self.url = f"http://127.0.0.1:{self.server_port}/simple"
 
@@ -57,9 +56,6 @@ class Mirror(ThreadingHTTPServer):
         authority.issue_cert("127.0.0.1").configure_cert(context)
         self.socket = context.wrap_socket(self.socket, server_side=True)
         self.url = self.url.replace("http:", "https:")
-
-    def handle_error(self, *_: Any) -> None:
-        """A client that does not trust the certificate is no error."""
 
     @property
     def requirement(self) -> str:
@@ -89,9 +85,7 @@ class _Page(BaseHTTPRequestHandler):
 @pytest.fixture
 def mirror() -> Iterator[Mirror]:
     with Mirror() as mirror:
-        threading.Thread(target=mirror.serve_forever, daemon=True).start()
         yield mirror
-        mirror.shutdown()
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any, NamedTuple
 
+from tests.loopback import LoopbackServer
 from tests.sandbox.aws import EmbeddedAws
 
 _HELD_SECONDS = 15
@@ -60,13 +61,13 @@ class AwsFault(NamedTuple):
     only: str = ""  # a pattern in a call's method, path and X-Amz-Target
 
 
-class FlakyAws(ThreadingHTTPServer):
+class FlakyAws(LoopbackServer):
     """Its `fault` may be set between runs; since then `calls` counts those of its kind, `hits` those that it failed."""
 
     daemon_threads = True
 
     def __init__(self, aws: EmbeddedAws) -> None:
-        super().__init__(("127.0.0.1", 0), _Call)
+        super().__init__(_Call)
         self.aws = aws
         self.tls = ssl.create_default_context(cafile=str(aws.certificate))
         self.endpoint = f"http://127.0.0.1:{self.server_port}"
@@ -88,17 +89,6 @@ class FlakyAws(ThreadingHTTPServer):
                 return ""
             self.hits += 1
             return fault.kind
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
-
-    def handle_error(self, *_: object) -> None:
-        """Print nothing: some tests kill the clients."""
 
 
 class _Call(BaseHTTPRequestHandler):

@@ -3,13 +3,13 @@
 import json
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from tests.documents import TEMPLATE
+from tests.loopback import LoopbackServer
 from tests.sandbox.aws import ROOT
 
 
@@ -24,11 +24,11 @@ def test_every_suppression_has_its_reason() -> None:
     assert all(skip["comment"] for skip in skipped)
 
 
-class VulnerabilityDatabase(ThreadingHTTPServer):
+class VulnerabilityDatabase(LoopbackServer):
     """OSV's query by package and version, on loopback, without a vulnerability of any."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
+        super().__init__(Answer)
         self.asked: list[str] = []
 
 
@@ -53,9 +53,7 @@ class Answer(BaseHTTPRequestHandler):
 @pytest.fixture
 def database() -> Iterator[VulnerabilityDatabase]:
     with VulnerabilityDatabase() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
-        server.shutdown()
 
 
 def test_audit_asks_for_every_package(database: VulnerabilityDatabase) -> None:
