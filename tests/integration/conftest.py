@@ -1,4 +1,4 @@
-"""A deployment for each test, and what may stand around it."""
+"""Fixtures for one test: a deployment, its event bus, faults of AWS, and a client of the API."""
 
 import logging
 import uuid
@@ -37,14 +37,14 @@ def deployment(
     handler = logger.registered_handler
     assert isinstance(handler, logging.StreamHandler)
     before = handler.setStream(deployment.log)
-    logger.setLevel(logging.DEBUG)  # the key must not show there either
+    logger.setLevel(logging.DEBUG)  # the key must not appear there either
     yield deployment
     handler.setStream(before)
 
 
 @pytest.fixture
 def bus(aws: EmbeddedAws, deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Queue:
-    """What comes over an event bus of each test's own, with a deployment that sends to it."""
+    """The events on a new event bus, to which the deployment sends."""
     name = f"bus-{uuid.uuid4().hex}"
     aws.client("events").create_event_bus(Name=name)
     monkeypatch.setenv("EVENT_BUS_NAME", name)
@@ -58,7 +58,7 @@ def flaky(
     deployment: Deployment,  # noqa: ARG001 - its environment comes first
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[FlakyAws]:
-    """A server between the deployment and AWS, which spoils calls when told to."""
+    """A proxy between the deployment and AWS that makes chosen calls fail."""
     clients = (s3_client, events_client, secrets_client)
     with FlakyAws(aws) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)

@@ -16,7 +16,7 @@ calls = 0
 
 
 def start(event: dict[str, Any], *when: str) -> subprocess.CompletedProcess[str]:
-    """Run this module to its end; `when` to die is the call's number, and `before` or `after`."""
+    """Run this module; it dies at the AWS call with a number, `before` or `after` it."""
     return subprocess.run(
         [sys.executable, "-m", "tests.integration.crash", json.dumps(event), *when],
         cwd=ROOT,
@@ -28,7 +28,7 @@ def start(event: dict[str, Any], *when: str) -> subprocess.CompletedProcess[str]
 
 
 def count(context: dict[str, Any], **_: Any) -> None:
-    """Count a call that begins; die if it is the one, and not to be made."""
+    """Count the calls; die before the chosen one is sent."""
     global calls  # noqa: PLW0603
     calls += 1
     context["number"] = str(calls)
@@ -37,13 +37,13 @@ def count(context: dict[str, Any], **_: Any) -> None:
 
 
 def done(context: dict[str, Any], **_: Any) -> None:
-    """Die after the call that was to be made."""
+    """Die after the chosen call."""
     if (context["number"], "after") == tuple(sys.argv[2:]):
         die()
 
 
 def die() -> None:
-    """As a process does that is killed: without any clean-up. What was printed has reached Lambda."""
+    """End like a killed process, without clean-up; what was printed has already reached Lambda."""
     sys.stdout.flush()
     os._exit(9)
 

@@ -16,17 +16,17 @@ from tests.context import Context
 
 
 def run(event: dict[str, Any], results: int) -> None:
-    """What a process does; what it prints for CloudWatch goes nowhere."""
+    """Run the handler in this process, without its metrics on standard output, and write the outcome to `results`."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     try:
         outcome: dict[str, Any] = {"summary": lambda_handler(event, Context(300))}
-    except Exception as error:  # noqa: BLE001 - told, not handled
+    except Exception as error:  # noqa: BLE001 - reported, not handled
         outcome = {"error": f"{type(error).__name__}: {error}"}
     os.write(results, json.dumps({"event": event} | outcome).encode() + b"\n")
 
 
 def main() -> None:
-    """Fork a process for each line: so they share what was imported, and begin in the same instant."""
+    """Fork a process for each line: they share the imports, so they can start at the same moment."""
     # Clients that have not connected yet; making them takes longer than a run.
     aws.s3_client(), aws.secrets_client(), aws.events_client()
     runs = [json.loads(line) for line in sys.stdin]

@@ -15,7 +15,7 @@ from tests.sandbox.aws import EmbeddedAws
 
 
 class Deployment:
-    """A bucket and a secret of its own for each test, and the function between them."""
+    """A bucket, secrets and an API for one test, and the function that uses them."""
 
     def __init__(self, aws: EmbeddedAws, api: SimulatedApi, prefix: str, capsys: pytest.CaptureFixture[str]) -> None:
         self.aws = aws
@@ -33,11 +33,11 @@ class Deployment:
         self.aws.put_secret(self.prefix + source, value)
 
     def put_simulated_secret(self, source: str = "default") -> None:
-        """The secret that opens the simulated API."""
+        """Create or replace the secret with the key of the simulated API."""
         self.put_secret(self.api.secret, source)
 
     def run(self, *, seconds: float = 300, **event: Any) -> dict[str, Any]:
-        """Invoke the handler. Whatever it says, prints, logs or raises is searched for the key."""
+        """Invoke the handler; fail if the key is in its summary, output, log or error."""
         try:
             summary = lambda_handler(event, Context(seconds))
         except Exception:
@@ -47,14 +47,14 @@ class Deployment:
             self.output += self._capsys.readouterr().out
             self._search(self.output + self.log.getvalue())
         self._search(repr(summary))
-        return {**summary}  # of either kind: a test knows which one it reads
+        return {**summary}  # a dict: a test knows which kind of summary it reads
 
     def objects(self) -> dict[str, bytes]:
         """Every object in the bucket: key to content."""
         return self.aws.objects(self.bucket)
 
     def rows(self, source: str = "default") -> list[dict[str, str]]:
-        """The newest table, as a reader sees it."""
+        """The rows of the newest table, by the names of the columns."""
         header, *lines = self.objects()[f"latest/{source}.tsv"].decode().removesuffix("\n").split("\n")
         return [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
 
@@ -72,7 +72,7 @@ class Deployment:
 
     def _search(self, text: str) -> None:
         assert self.api.key not in text
-        assert self.api.key[:12] not in text  # nor its beginning, as the API echoes it
+        assert self.api.key[:12] not in text  # nor its beginning, which the API echoes
 
 
 def let_things_happen(deployment: Deployment) -> None:

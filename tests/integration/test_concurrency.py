@@ -1,4 +1,4 @@
-"""Runs of one source at the same time: nothing is torn, nothing goes back, nothing is lost."""
+"""Concurrent runs of one source: every object is whole, `latest` never becomes older, and no change is lost."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ STATUSES = ("queued", "running", "paused", "succeeded", "failed")
 
 
 def start_runs(times: list[str], apart: float) -> subprocess.Popen[str]:
-    """Processes that run the handler, each for one of the `times`, beginning so many seconds `apart`."""
+    """Start processes that run the handler: one for each of the `times`, `apart` seconds after the one before."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.integration.crowd"],
         cwd=ROOT,
@@ -45,19 +45,19 @@ def start_runs(times: list[str], apart: float) -> subprocess.Popen[str]:
 def outcomes(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
     assert process.stdout is not None
     with process.stdout:
-        told = [json.loads(line) for line in process.stdout]
+        found = [json.loads(line) for line in process.stdout]
     assert process.wait() == 0
-    return told
+    return found
 
 
 def change_something(api: SimulatedApi, chance: random.Random, number: int) -> None:
-    """A job comes, goes, or gets another status; also one that it had before."""
+    """Create or remove a job, or change its status, perhaps to an earlier one."""
     jobs = list(api.jobs)
     place = chance.randrange(len(jobs))
-    kind = chance.choice(("come", "go", "change", "change", "change"))
-    if kind == "come":
+    kind = chance.choice(("create", "remove", "change", "change", "change"))
+    if kind == "create":
         jobs.insert(0, payload(number, created_at=int(api.now), status="queued", finished_at=None))
-    elif kind == "go" and len(jobs) > 10:
+    elif kind == "remove" and len(jobs) > 10:
         del jobs[place]
     else:
         jobs[place] = jobs[place] | {"status": chance.choice(STATUSES)}
@@ -65,31 +65,31 @@ def change_something(api: SimulatedApi, chance: random.Random, number: int) -> N
 
 
 def read(deployment: Deployment, key: str, **version: str) -> tuple[list[Line], dict[str, str]]:
-    """The lines and metadata of a snapshot, which is whole."""
-    answer = deployment.s3.get_object(Bucket=deployment.bucket, Key=key, ChecksumMode="ENABLED", **version)
-    body, metadata = answer["Body"].read(), answer["Metadata"]
-    assert answer["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(body).digest()).decode()
+    """Return the lines and metadata of a snapshot, after checks that it is whole."""
+    response = deployment.s3.get_object(Bucket=deployment.bucket, Key=key, ChecksumMode="ENABLED", **version)
+    body, metadata = response["Body"].read(), response["Metadata"]
+    assert response["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(body).digest()).decode()
     assert body.startswith(table.HEADER + b"\n")
     lines = lines_of(body)
     assert int(metadata["job-count"]) == len(lines) == len({*map(table.job_id, lines)})
     return lines, metadata
 
 
-def latest_s_history(deployment: Deployment) -> list[tuple[list[Line], str]]:
-    """Every content that `latest` has had, with its snapshot's time, oldest first."""
+def versions_of_latest(deployment: Deployment) -> list[tuple[list[Line], str]]:
+    """Return the lines and the snapshot's time of every version of `latest`, oldest first."""
     listed = deployment.s3.list_object_versions(Bucket=deployment.bucket, Prefix=LATEST)
     assert "DeleteMarkers" not in listed
     versions = [read(deployment, LATEST, VersionId=entry["VersionId"]) for entry in reversed(listed["Versions"])]
     return [(lines, metadata["snapshot-time"]) for lines, metadata in versions]
 
 
-def told(bus: Queue) -> set[tuple[str, str, str]]:
-    """Job, status, and the snapshot of the run that told it, as often as it may have done so."""
+def reported(bus: Queue) -> set[tuple[str, str, str]]:
+    """Return the job, status and snapshot of every event, without duplicates."""
     details = (event["detail"] for event in bus.receive())
     return {(detail["job_id"], detail["status"], detail["snapshot_key"]) for detail in details}
 
 
-def test_twenty_runs_at_once_while_jobs_change(deployment: Deployment, bus: Queue) -> None:
+def test_concurrent_runs_lose_no_change(deployment: Deployment, bus: Queue) -> None:
     deployment.s3.put_bucket_versioning(Bucket=deployment.bucket, VersioningConfiguration={"Status": "Enabled"})
     api, chance = deployment.api, random.Random(20)
     api.jobs = [payload(number, status="running") for number in range(40, 0, -1)]
@@ -112,7 +112,7 @@ def test_twenty_runs_at_once_while_jobs_change(deployment: Deployment, bus: Queu
         lines, metadata = read(deployment, summary["key"])
         assert (len(lines), metadata["snapshot-time"]) == (summary["job_count"], summary["snapshot_time"])
 
-    history = latest_s_history(deployment)
+    history = versions_of_latest(deployment)
     stamps = [stamp for _, stamp in history]
     assert stamps == sorted(stamps)
     assert stamps[-1] == max(summary["snapshot_time"] for summary in written)
@@ -125,10 +125,10 @@ def test_twenty_runs_at_once_while_jobs_change(deployment: Deployment, bus: Queu
         for (before, _), (after, stamp) in pairwise(history)
         for change in changes.diff(before, after).jobs
     }
-    assert needed - told(bus) == set()
+    assert needed - reported(bus) == set()
 
 
-def test_one_schedule_time_delivered_twice_at_once(deployment: Deployment, bus: Queue) -> None:
+def test_invocation_that_is_delivered_twice_writes_one_snapshot(deployment: Deployment, bus: Queue) -> None:
     api = deployment.api
     api.jobs = [payload(number, status="running") for number in range(40, 0, -1)]
     deployment.run(time=at(hours=1, seconds=1))
@@ -140,4 +140,4 @@ def test_one_schedule_time_delivered_twice_at_once(deployment: Deployment, bus: 
     lines, metadata = read(deployment, one["summary"]["key"])
     assert metadata["snapshot-time"] == when
     assert read(deployment, LATEST)[0] == lines
-    assert told(bus) == {(job["id"], "failed", one["summary"]["key"]) for job in api.jobs}
+    assert reported(bus) == {(job["id"], "failed", one["summary"]["key"]) for job in api.jobs}

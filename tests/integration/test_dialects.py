@@ -1,4 +1,4 @@
-"""Other servers of the API: each simulated one as a client that is not ours sees it, and the table that comes of it."""
+"""Other servers of the API, simulated: what their official clients read from them, and the table of a run."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -39,14 +39,14 @@ def speaking(*dialects: Dialect) -> pytest.MarkDecorator:
 
 
 def listed(api: SimulatedApi) -> list[Job]:
-    """The table that comes of what a secret for this server holds."""
+    """List all jobs with a secret for this server, in full and incrementally."""
     with Client(credentials.parse("test", api.secret, ""), Deadline.after(60)) as client:
         lines = list_jobs(client, [], full=True).lines
         assert list_jobs(client, lines, full=False).lines == lines
     return [table.from_line(line) for line in lines]
 
 
-# --- As a client sees it that is not ours ---
+# --- As the official clients see it ---
 
 
 @speaking(AZURE)
@@ -81,7 +81,7 @@ def test_mistral_s_client_lists_everything(api: SimulatedApi) -> None:
     assert newest.status == "RUNNING"
     bases = [card for card in cards if isinstance(card, BaseModelCard)]
     tuned = [card for card in cards if isinstance(card, FTModelCard)]
-    assert len(bases) + len(tuned) == len(cards)  # none that the client does not know
+    assert len(bases) + len(tuned) == len(cards)  # the client knows the type of every card
     assert {job.fine_tuned_model for job in jobs if job.fine_tuned_model} == {card.id for card in tuned}
     assert any(isinstance(card.deprecation, datetime) for card in bases)
 
@@ -114,8 +114,8 @@ def test_the_table_is_right_in_every_dialect(api: SimulatedApi) -> None:
     assert {meaning(row.status) for row in rows} == {"running", "succeeded", "failed", "cancelled"}
     for row, job in zip(rows, api.jobs, strict=True):
         changed_at = format_time(int(job.reached(now)[-1][0]))
-        is_told = row.status != "running" or api.dialect.gives_events
-        assert row.updated_at == (changed_at if is_told else row.created_at)
+        has_time = row.status != "running" or api.dialect.gives_events
+        assert row.updated_at == (changed_at if has_time else row.created_at)
         days = BASE_MODELS[row.model]
         ends = "" if days is None else str(datetime.fromtimestamp(now, UTC).date() + timedelta(days=days))
         assert row.shutdown_date == (ends if row.fine_tuned_model else "")

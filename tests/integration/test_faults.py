@@ -1,4 +1,4 @@
-"""Every fault of the fine-tuning API in the middle of a whole run: it recovers, or it fails and nothing is written."""
+"""Faults of the API in the middle of a run: the run recovers, or it fails and writes nothing."""
 
 import re
 import socket
@@ -28,7 +28,7 @@ async def later(request: web.Request) -> web.StreamResponse:
     return await api_faults.status(429, Retry_After=in_a_second)(request)
 
 
-PASSING: dict[str, Answer] = {
+TRANSIENT: dict[str, Answer] = {
     **{f"status {code}": api_faults.status(code) for code in (408, 409, 425, 429, 500, 502, 503, 504, 507, 522, 529)},
     "429 with seconds": api_faults.status(429, Retry_After="1"),
     "429 with fractions of seconds": api_faults.status(429, Retry_After="0.75"),
@@ -41,7 +41,7 @@ PASSING: dict[str, Answer] = {
     "invalid UTF-8": api_faults.body(b'{"object":"list","data":[{"id":"\xff"}],"has_more":false}'),
     "half of the JSON": api_faults.body(b'{"object":"list","data":['),
     "a reset connection": api_faults.reset,
-    "a truncated answer": api_faults.truncated,
+    "a truncated body": api_faults.truncated,
 }
 PAGE = r"^GET /fine_tuning/jobs page [123] \(request id req_\d+\): "
 
@@ -54,7 +54,7 @@ def job(**fields: Any) -> Answer:
     return page(payload(999), payload(998) | fields)
 
 
-REFUSED: dict[str, tuple[Answer, str]] = {
+PERMANENT: dict[str, tuple[Answer, str]] = {
     "400": (api_faults.status(400, "No."), r"status 400: No\."),
     "401": (api_faults.status(401, "Bad.", "invalid_api_key"), r"status 401: invalid_api_key: Bad\. .*make secret"),
     "403": (api_faults.status(403, "Missing scopes: api.fine_tuning.jobs.read"), "Missing scopes.*permission"),
@@ -68,7 +68,7 @@ REFUSED: dict[str, tuple[Answer, str]] = {
         "status 403: Access denied\\. Check the key's permissions.* firewall",
     ),
     "404": (api_faults.status(404, "Invalid URL"), "no longer knows the job|Is the base_url right"),
-    "429 for want of money": (api_faults.status(429, "No.", "insufficient_quota"), "check the account's billing"),
+    "429 for the quota": (api_faults.status(429, "No.", "insufficient_quota"), "check the account's billing"),
     "501": (api_faults.status(501, "No."), r"status 501: No\."),
     "304": (api_faults.body(b"", 304), "not usable"),
     "an error with 200": (api_faults.body({"error": {"code": "c", "message": "m"}}), "despite status 200: c: m"),
@@ -78,7 +78,10 @@ REFUSED: dict[str, tuple[Answer, str]] = {
     },
     "50 MB of blanks": (api_faults.body(b" " * 50_000_000), "larger than 4 MiB"),
     "50 MB of blanks, compressed": (api_faults.compressed(b" " * 50_000_000), "larger than 4 MiB"),
-    "a page for ever": (page(payload(), has_more=True), "has_more is true, but no job is new: the server repeats"),
+    "the same page again and again": (
+        page(payload(), has_more=True),
+        "but no job is new: the server repeats",
+    ),
     "an empty page with more": (page(has_more=True), "has_more is true, but no job is new"),
     "has_more of another type": (page(payload(), has_more="yes"), "has_more must be true or false"),
     "no data": (api_faults.body({"object": "list"}), "has no array named data"),
@@ -88,14 +91,14 @@ REFUSED: dict[str, tuple[Answer, str]] = {
     "an id with a line feed": (job(id="a\nb"), r"data\[1\]\.id must be printable"),
     "no status": (job(status=None), r"data\[1\]\.status must be a non-empty string, not None"),
     "a status of another type": (job(status=3), r"data\[1\]\.status must be a non-empty string, not 3"),
-    "no time of creation": (job(created_at=None), r"data\[1\]\.created_at must be Unix time in seconds, not None"),
+    "no created_at": (job(created_at=None), r"data\[1\]\.created_at must be Unix time in seconds, not None"),
     **{
-        f"a time of creation {kind}": (job(created_at=value), rf"data\[1\]\.created_at must be .*, not {value!r}")
+        f"created_at {kind}": (job(created_at=value), rf"data\[1\]\.created_at must be .*, not {value!r}")
         for kind, value in {
-            "as any text": "soon",
+            "that is no time": "soon",
             "before 1970": -1,
-            "beyond the calendar": 10**30,
-            "that is a truth value": True,
+            "after the year 9999": 10**30,
+            "that is a boolean": True,
         }.items()
     },
 }
@@ -124,9 +127,9 @@ def secret(deployment: Deployment) -> None:
     deployment.put_simulated_secret()
 
 
-@pytest.mark.parametrize("what", PASSING)
+@pytest.mark.parametrize("what", TRANSIENT)
 def test_transient_fault_is_retried(what: str, deployment: Deployment) -> None:
-    deployment.api.faults = [Fault(JOBS, PASSING[what], skip=1)]
+    deployment.api.faults = [Fault(JOBS, TRANSIENT[what], skip=1)]
     assert_recovers(deployment)
     assert sum("after=" in path for path in deployment.api.requests) == 3
 
@@ -138,9 +141,9 @@ def test_several_transient_faults_on_any_page_are_retried(number: int, deploymen
     assert_recovers(deployment)
 
 
-@pytest.mark.parametrize("what", PASSING)
+@pytest.mark.parametrize("what", TRANSIENT)
 def test_lasting_fault_fails_before_the_time_limit(what: str, deployment: Deployment) -> None:
-    deployment.api.faults = [Fault(JOBS, PASSING[what], times=99, skip=1)]
+    deployment.api.faults = [Fault(JOBS, TRANSIENT[what], times=99, skip=1)]
     assert_fails(
         deployment,
         "^GET /fine_tuning/jobs page 2.*: .*(No time is left|did not arrive in time)",
@@ -148,15 +151,15 @@ def test_lasting_fault_fails_before_the_time_limit(what: str, deployment: Deploy
     )
 
 
-@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("what", PERMANENT)
 def test_permanent_fault_fails_immediately(what: str, deployment: Deployment) -> None:
-    answer, message = REFUSED[what]
+    answer, message = PERMANENT[what]
     deployment.api.faults = [Fault(JOBS, answer, times=99, skip=1)]
     assert_fails(deployment, PAGE + ".*" + message)
 
 
 def test_unusual_but_valid_fields_reach_the_table(deployment: Deployment) -> None:
-    """Which ones there are: tests/unit/test_job.py."""
+    """All of them: tests/unit/test_job.py."""
     fields = {
         "created_at": "2025-10-09T08:53:20.250Z",
         "error": [{"code": 5, "message": "a\r\nb"}, "c"],
@@ -191,7 +194,7 @@ def test_an_unknown_status_counts_as_other(deployment: Deployment) -> None:
     assert deployment.metrics()["JobCount", "other"] == 2
 
 
-# --- No answer at all ---
+# --- No response ---
 
 
 def test_short_outage_of_the_server_is_retried(deployment: Deployment) -> None:
@@ -244,7 +247,7 @@ def test_listing_without_time_left_reports_the_page_reached(deployment: Deployme
     assert_fails(deployment, "^GET /fine_tuning/jobs page [23].*(time|Timeout)", seconds=OUTPUT_SECONDS + 2)
 
 
-# --- Who gets the key ---
+# --- Redirects ---
 
 
 @pytest.fixture
@@ -262,12 +265,12 @@ def test_a_redirect_is_not_followed(status: int, deployment: Deployment, elsewhe
     assert elsewhere.requests == []
 
 
-# --- Around the list ---
+# --- Requests besides the list ---
 
 
 @pytest.mark.parametrize("what", ["status 500", "HTML with 200", "a reset connection", "403", "no data"])
 def test_failing_optional_requests_do_not_fail_the_run(what: str, deployment: Deployment) -> None:
-    answer = PASSING[what] if what in PASSING else REFUSED[what][0]
+    answer = TRANSIENT[what] if what in TRANSIENT else PERMANENT[what][0]
     deployment.api.faults = [Fault("/events", answer, times=99), Fault("/models", answer, times=99)]
     assert deployment.run(seconds=OUTPUT_SECONDS + 2)["job_count"] == 250
     warned = [line["message"] for line in deployment.logged() if line["level"] == "WARNING"]

@@ -1,4 +1,4 @@
-"""Invented inputs from every side, over real HTTP: a table, or an error of ours; never anything else."""
+"""Generated inputs of every kind, over real HTTP: the result is a table or a SnapshotError, and nothing else."""
 
 import json
 import re
@@ -32,7 +32,7 @@ JOBS += [payload(number) for number in range(29, 0, -1)]
 JOBS[-1] |= {"status": "running", "finished_at": None}  # below the first page, so it is retrieved
 RETRIEVED = JOBS[-1]["id"]
 PATHS = ("/fine_tuning/jobs", RETRIEVED, "/events", "/models")
-# Beside these, what goes wrong is only a warning, and the last known values stay.
+# Failures of the other requests lead to a warning only, and the last known values stay.
 MAY_FAIL = PATHS[:2]
 
 same_api = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -47,7 +47,7 @@ def asked() -> Iterator[SimulatedApi]:
 
 @pytest.fixture(scope="module")
 def before(asked: SimulatedApi) -> list[Line]:
-    """The table when all was well."""
+    """The table without any fault."""
     with Client(Credentials(asked.key, asked.base_url), Deadline.after(60)) as client:
         return list_jobs(client, [], full=True).lines
 
@@ -55,7 +55,7 @@ def before(asked: SimulatedApi) -> list[Line]:
 def list_with(
     api: SimulatedApi, before: list[Line], path: str, answer: Any, *, full: bool = False, seconds: float = 20
 ) -> list[Line] | None:
-    """The table if requests for `path` are answered so; None after an error of ours."""
+    """Return the table if requests for `path` get this response; None if the listing fails with a SnapshotError."""
     api.faults = [Fault(path, answer, times=99)]
     with Client(Credentials(api.key, api.base_url), Deadline.after(seconds)) as client:
         try:
@@ -69,13 +69,13 @@ def list_with(
     return lines
 
 
-def list_at_once(api: SimulatedApi, before: list[Line], path: str, answer: Any) -> list[Line] | None:
-    """The same without time for another attempt, so that none is waited for; with it if the machine was too slow."""
+def list_without_retries(api: SimulatedApi, before: list[Line], path: str, answer: Any) -> list[Line] | None:
+    """Do the same without time for retries, to be quick; with time for them if that fails on a slow machine."""
     lines = list_with(api, before, path, answer, seconds=0.2)
     return lines if lines is not None or path in MAY_FAIL else list_with(api, before, path, answer)
 
 
-# --- What the API may answer ---
+# --- Responses of the API ---
 
 jobs = st.builds(
     lambda number, fields: payload(number, **fields),
@@ -85,9 +85,9 @@ jobs = st.builds(
 models = st.fixed_dictionaries(
     {}, optional={"id": anything | st.text(), "shutdown_date": anything | st.dates().map(str), "owned_by": anything}
 )
-happenings = st.fixed_dictionaries({"id": st.text()}, optional={"created_at": anything | st.integers(0, 2**33)})
+job_events = st.fixed_dictionaries({"id": st.text()}, optional={"created_at": anything | st.integers(0, 2**33)})
 lists = st.fixed_dictionaries(
-    {"data": anything | st.lists(jobs | models | happenings | anything, max_size=4)},
+    {"data": anything | st.lists(jobs | models | job_events | anything, max_size=4)},
     optional={"has_more": anything | st.booleans(), "error": anything, "object": anything},
 )
 retrieved = st.dictionaries(st.sampled_from(Job._fields), anything, max_size=2).map(
@@ -111,9 +111,9 @@ def test_any_json_response_is_a_table_or_an_error(
 
 
 ONE = json.dumps({"object": "list", "data": [JOBS[0]], "has_more": False}).encode()
-ODD = (
+MALFORMED = (
     ONE.replace(b'"running"', b'"run\xff"'),
-    ONE.replace(b'"running"', b'"run\xed\xa0\x80"'),  # a surrogate, which Python's reader lets through
+    ONE.replace(b'"running"', b'"run\xed\xa0\x80"'),  # a surrogate, which json.loads accepts
     *(ONE.replace(str(JOBS[0]["created_at"]).encode(), number) for number in (b"1e999", b"NaN", b"9" * 5000, b"-0.0")),
     b"[" * 100_000,
     b'{"data":' * 100_000,
@@ -130,18 +130,18 @@ corrupted = st.builds(
 
 
 @settings(same_api, max_examples=examples(100))
-@given(path=st.sampled_from(PATHS), content=st.sampled_from(ODD) | corrupted | st.binary())
+@given(path=st.sampled_from(PATHS), content=st.sampled_from(MALFORMED) | corrupted | st.binary())
 def test_any_bytes_in_a_response_are_an_error(
     path: str, content: bytes, asked: SimulatedApi, before: list[Line]
 ) -> None:
-    lines = list_at_once(asked, before, path, api_faults.body(content))
+    lines = list_without_retries(asked, before, path, api_faults.body(content))
     assert lines is not None or path in MAY_FAIL
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("content", ODD, ids=range(len(ODD)))
+@pytest.mark.parametrize("content", MALFORMED, ids=range(len(MALFORMED)))
 def test_malformed_responses_are_errors(path: str, content: bytes, asked: SimulatedApi, before: list[Line]) -> None:
-    lines = list_at_once(asked, before, path, api_faults.body(content))
+    lines = list_without_retries(asked, before, path, api_faults.body(content))
     assert lines is not None or path in MAY_FAIL
 
 
@@ -151,23 +151,23 @@ def test_wrong_content_encoding_is_an_error(coding: str, asked: SimulatedApi, be
         return web.Response(body=ONE, headers={"Content-Encoding": coding, "Content-Type": "application/json"})
 
     for path in PATHS:
-        lines = list_at_once(asked, before, path, answer)
+        lines = list_without_retries(asked, before, path, answer)
         assert lines is not None or path in MAY_FAIL
 
 
 @pytest.mark.parametrize("path", [*MAY_FAIL, "/events"])
 @pytest.mark.parametrize("field", ["created_at", "metadata"])
 def test_json_of_any_depth_is_handled(path: str, field: str, asked: SimulatedApi, before: list[Line]) -> None:
-    """As deep as Python's reader goes, and a little deeper: what it lets through must not be too deep for the rest."""
+    """Near the depth at which json.loads fails: what it still accepts must not be too deep for later code."""
     for depth in range(900, 1000, 4):
         deep = b"[" * depth + b"]" * depth if field == "created_at" else b'{"a":' * depth + b"1" + b"}" * depth
         job = json.dumps(JOBS[-1] | {field: "deep"}).encode().replace(b'"deep"', deep)
         content = job if path == RETRIEVED else b'{"data":[' + job + b'],"has_more":false}'
-        lines = list_at_once(asked, before, path, api_faults.body(content))
+        lines = list_without_retries(asked, before, path, api_faults.body(content))
         assert lines is not None or path in MAY_FAIL
 
 
-# --- What else a run reads ---
+# --- Other inputs of a run ---
 
 times = st.datetimes(timezones=st.none() | st.timezones()).map(datetime.isoformat)
 near = st.timedeltas(timedelta(days=-1, minutes=-1), timedelta(minutes=16)).map(
@@ -241,7 +241,7 @@ utf_8 = st.text(st.characters(codec="utf-8"), max_size=20) | times
 
 @pytest.fixture
 def good(deployment: Deployment) -> tuple[list[Line], str]:
-    """The lines and the view of a `latest` as it should be."""
+    """The lines and the fingerprint (`view`) of a valid `latest`."""
     deployment.api.jobs, deployment.api.largest_page = JOBS, 25
     deployment.put_simulated_secret()
     deployment.run(full=True)
@@ -259,7 +259,7 @@ def test_any_content_of_latest_is_handled(
     good: tuple[list[Line], str],
 ) -> None:
     lines, view = good
-    deployment.output = ""  # all of it is searched for the key after each run
+    deployment.output = ""  # it is searched for the key after each run
     deployment.log.seek(0)
     deployment.log.truncate()
     edits = st.builds(edited, st.just(lines), st.integers(0, len(lines) - 1), st.integers(0, 11), utf_8)
@@ -272,7 +272,7 @@ def test_any_content_of_latest_is_handled(
     )
     latest = snapshots.read_latest(deployment.bucket, "default")
     assert latest is not None
-    summary = deployment.run()  # whatever the stamp: one in the future does not count
+    summary = deployment.run()  # with any stamp: one in the future is ignored
     assert summary["job_count"] >= len(JOBS) - 1
     deployment.run(full=True)
     latest = snapshots.read_latest(deployment.bucket, "default")

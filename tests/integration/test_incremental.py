@@ -1,4 +1,4 @@
-"""A listing that carries over what it does not read gives the table of one that reads everything."""
+"""An incremental listing, which carries over unread lines, gives the same table as a full one."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ STATUSES = (*TERMINAL, "validating_files", "queued", "running", "paused", "melti
 
 
 def listed(client: Client, previous: list[Line]) -> Listing:
-    """An incremental listing, held against a full one that is read ahead, and that against one that is not."""
+    """Return an incremental listing, after comparing it with a full one with read-ahead, and that with one without."""
     incremental = list_jobs(client, previous, full=False)
     full = list_jobs(client, previous, full=True).lines
     assert incremental.lines == full
@@ -39,7 +39,7 @@ def listed(client: Client, previous: list[Line]) -> Listing:
 
 
 class Histories(RuleBasedStateMachine):
-    """Jobs come, change, and go, in any order and number between two listings."""
+    """Any number of jobs are created, changed and removed between two listings, in any order."""
 
     jobs = Bundle("jobs")
 
@@ -54,16 +54,16 @@ class Histories(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.api.__exit__()
 
-    @initialize(cap=st.sampled_from([1, 6, 20, 25, 60]), count=st.integers(0, 70), tells=st.booleans())
-    def begin(self, cap: int, count: int, tells: bool) -> None:
+    @initialize(cap=st.sampled_from([1, 6, 20, 25, 60]), count=st.integers(0, 70), has_more=st.booleans())
+    def begin(self, cap: int, count: int, has_more: bool) -> None:
         self.api.largest_page = cap
-        self.api.tells_has_more = tells
+        self.api.tells_has_more = has_more
         for _ in range(count):
             self.create("succeeded", 1, 0)
 
     @rule(status=st.sampled_from(STATUSES), seconds=st.sampled_from([0, 0, 1]), place=st.integers(0, 3))
     def create(self, status: str, seconds: int, place: int) -> None:
-        """The newest job; among those of the same second it may stand anywhere."""
+        """Create the newest job, anywhere among the jobs of the same second."""
         self.clock += seconds
         self.count += 1
         job = payload(self.count, created_at=self.clock, status=status, finished_at=None)
@@ -80,7 +80,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: self.unfinished())
     @rule(number=st.integers(0), status=st.sampled_from(STATUSES))
     def change(self, number: int, status: str) -> None:
-        """What has ended stays as it is; all else may change, however old."""
+        """Change any job that has not ended."""
         places = self.unfinished()
         jobs = list(self.api.jobs)
         place = places[number % len(places)]
@@ -92,9 +92,9 @@ class Histories(RuleBasedStateMachine):
     def remove(self, number: int) -> None:
         places = self.removable()
         jobs = list(self.api.jobs)
-        gone = jobs.pop(places[number % len(places)])
+        removed = jobs.pop(places[number % len(places)])
         self.api.jobs = jobs
-        if gone["status"] in TERMINAL:
+        if removed["status"] in TERMINAL:
             self.take_a_listing()  # before newer jobs push its place out of the first page
 
     @rule()
@@ -105,10 +105,13 @@ class Histories(RuleBasedStateMachine):
         return [place for place, job in enumerate(self.api.jobs) if job["status"] not in TERMINAL]
 
     def removable(self) -> list[int]:
-        """Of what has ended only what is on the first page: further down its going shows at the next full listing."""
+        """Return the places of unfinished jobs, and of ended ones on the first page.
+
+        Further down only a full listing notices that an ended job was removed.
+        """
         first_page = min(self.api.largest_page, len(self.api.jobs))
         if not self.api.tells_has_more and first_page == len(self.api.jobs):
-            first_page -= 1  # nothing tells that the page without the oldest job is the last one
+            first_page -= 1  # nothing shows that the page without the oldest job is the last one
         return [*range(first_page), *(place for place in self.unfinished() if place >= first_page)]
 
 
@@ -124,7 +127,7 @@ def pages_read(api: SimulatedApi) -> int:
 
 @pytest.fixture
 def history(api: SimulatedApi, client: Client) -> list[Line]:
-    """The table of 1,000 jobs that have ended, before the API is asked for the first time."""
+    """The table of 1,000 ended jobs; the requests of its listing are not counted."""
     jobs = simulated_jobs.new_jobs(1001, api.now)
     api.jobs = jobs[1:]
     lines = list_jobs(client, [], full=True).lines
@@ -137,7 +140,7 @@ def test_unchanged_account_costs_one_page(api: SimulatedApi, client: Client, his
     assert listing.lines == history
     assert not listing.full
     assert sorted(api.requests) == ["/v1/fine_tuning/jobs?limit=100", "/v1/models"]
-    assert all(line is before for line, before in zip(listing.lines, history, strict=True))  # not made again
+    assert all(line is before for line, before in zip(listing.lines, history, strict=True))  # the same objects
 
 
 @pytest.mark.parametrize(("new", "pages"), [(80, 1), (81, 2), (180, 2), (181, 3)])
@@ -167,7 +170,7 @@ def test_unfinished_jobs_below_are_retrieved_one_by_one(api: SimulatedApi, clien
     assert not listing.full
 
 
-def test_a_job_retrieved_with_its_error_is_no_error(api: SimulatedApi, client: Client) -> None:
+def test_retrieved_job_with_an_error_object_is_accepted(api: SimulatedApi, client: Client) -> None:
     jobs = [payload(number) for number in range(200, 0, -1)]
     jobs[150] = jobs[150] | {"status": "running", "finished_at": None}
     api.jobs = jobs
@@ -197,7 +200,7 @@ def test_removed_job_below_leads_to_a_full_listing(api: SimulatedApi, client: Cl
     jobs[300] = jobs[300] | {"status": "running"}
     api.jobs = jobs
     before = list_jobs(client, [], full=True).lines
-    api.jobs = jobs[:200] + jobs[210:300] + jobs[301:]  # and some others that nobody would have missed
+    api.jobs = jobs[:200] + jobs[210:300] + jobs[301:]  # ended jobs were removed too, which alone would not be noticed
     listing = listed(client, before)
     assert listing.full
     assert len(listing.lines) == 389
@@ -214,13 +217,13 @@ def test_server_that_refuses_single_jobs_is_listed_in_full(status: int, api: Sim
     assert (listing.lines, listing.full) == (before, True)
 
 
-@pytest.mark.parametrize("order", ["oldest first", "newest first", "as the ids are"])
+@pytest.mark.parametrize("order", ["oldest first", "newest first", "by id"])
 def test_unchanged_account_gives_the_same_table(order: str, api: SimulatedApi, client: Client) -> None:
-    """Pages of 20, and more jobs of one second than one has."""
+    """On pages of 20 jobs, of which 25 were created in the same second."""
     jobs = [payload(number, created_at=1_760_000_000 + max(number, 25)) for number in range(60, 0, -1)]
     if order == "oldest first":
         jobs.reverse()
-    if order == "as the ids are":  # neither
+    if order == "by id":  # neither newest nor oldest first
         jobs.sort(key=lambda job: str(job["id"])[::-1])
     api.jobs, api.largest_page = jobs, 20
     lines: list[Line] = []
@@ -231,7 +234,7 @@ def test_unchanged_account_gives_the_same_table(order: str, api: SimulatedApi, c
 
 
 def test_missing_unfinished_job_needs_two_equal_readings(api: SimulatedApi, client: Client) -> None:
-    """It might have changed and moved, so the list is read until two readings agree."""
+    """The job may have changed and moved, so the list is read until two readings agree."""
     jobs = [payload(number) for number in range(400, 0, -1)]
     jobs[150] = jobs[150] | {"status": "running"}
     api.jobs = jobs
@@ -242,52 +245,54 @@ def test_missing_unfinished_job_needs_two_equal_readings(api: SimulatedApi, clie
     assert pages_read(api) == 8
 
 
-# --- A listing that may not end yet: the rules of the state machine above, one by one ---
+# --- Examples for the rules of the state machine: when a listing must read on ---
 
 
-def after(api: SimulatedApi, client: Client, jobs: list[dict[str, Any]], now: list[dict[str, Any]], cap: int) -> None:
-    """List some jobs, and then what has become of them."""
+def assert_same_tables(
+    api: SimulatedApi, client: Client, jobs: list[dict[str, Any]], now: list[dict[str, Any]], cap: int
+) -> None:
+    """List `jobs`, then `now`, with pages of `cap` jobs; fail if the incremental table differs from the full one."""
     api.largest_page, api.jobs = cap, jobs
     before = list_jobs(client, [], full=True).lines
     api.jobs = now
     assert len(listed(client, before).lines) == len(now)
 
 
-def test_a_new_job_of_the_newest_second_may_stand_below_the_first_page(api: SimulatedApi, client: Client) -> None:
+def test_new_job_of_the_newest_second_may_be_listed_below_the_first_page(api: SimulatedApi, client: Client) -> None:
     jobs = [payload(number, created_at=1_760_000_099) for number in range(140, 100, -1)]
     jobs += [payload(number) for number in range(60, 0, -1)]
-    after(api, client, jobs, [*jobs[:30], payload(200, created_at=1_760_000_099), *jobs[30:]], cap=25)
+    assert_same_tables(api, client, jobs, [*jobs[:30], payload(200, created_at=1_760_000_099), *jobs[30:]], cap=25)
 
 
-def test_a_job_that_was_read_may_have_stood_below(api: SimulatedApi, client: Client) -> None:
+def test_job_may_move_up_from_below_the_pages_read(api: SimulatedApi, client: Client) -> None:
     jobs = [payload(99), *(payload(number, created_at=1_760_000_000) for number in range(79, 0, -1))]
-    after(api, client, jobs, [*jobs[:2], jobs[70], *jobs[2:70], *jobs[71:]], cap=30)
+    assert_same_tables(api, client, jobs, [*jobs[:2], jobs[70], *jobs[2:70], *jobs[71:]], cap=30)
 
 
-def test_more_jobs_may_come_below_the_end_of_the_table(api: SimulatedApi, client: Client) -> None:
+def test_list_may_continue_below_the_end_of_the_table(api: SimulatedApi, client: Client) -> None:
     jobs = [payload(number) for number in range(65, 0, -1)]
-    after(api, client, jobs[:25], jobs, cap=25)
+    assert_same_tables(api, client, jobs[:25], jobs, cap=25)
 
 
-def test_a_job_of_the_first_page_may_have_moved_below(api: SimulatedApi, client: Client) -> None:
+def test_job_may_move_down_below_the_pages_read(api: SimulatedApi, client: Client) -> None:
     jobs = [payload(99), *(payload(number, created_at=1_760_000_000) for number in range(79, 0, -1))]
-    after(api, client, jobs, [*jobs[:2], *jobs[3:70], jobs[2], *jobs[70:]], cap=30)
+    assert_same_tables(api, client, jobs, [*jobs[:2], *jobs[3:70], jobs[2], *jobs[70:]], cap=30)
 
 
 @pytest.mark.parametrize("place", [19, 20, 21])
-def test_the_order_counts_from_page_to_page(place: int, api: SimulatedApi, client: Client) -> None:
+def test_order_is_checked_across_pages(place: int, api: SimulatedApi, client: Client) -> None:
     jobs = [payload(number) for number in range(85, 0, -1)]
     new = [payload(number) for number in range(90, 85, -1)]
     swapped = [*new, *jobs]
     swapped[place - 1 : place + 1] = [swapped[place], swapped[place - 1]]
-    after(api, client, jobs, swapped, cap=20)
+    assert_same_tables(api, client, jobs, swapped, cap=20)
 
 
-def test_twenty_jobs_are_counted_across_short_pages(api: SimulatedApi, client: Client) -> None:
+def test_overlap_may_span_several_short_pages(api: SimulatedApi, client: Client) -> None:
     jobs = [payload(number) for number in range(85, 0, -1)]
     jobs[15] = jobs[15] | {"status": "running"}
     ended = jobs[15] | {"status": "failed", "finished_at": 1_760_009_999}
-    after(api, client, jobs, [*jobs[:15], ended, *jobs[16:]], cap=6)
+    assert_same_tables(api, client, jobs, [*jobs[:15], ended, *jobs[16:]], cap=6)
 
 
 def test_list_that_is_not_newest_first_is_read_in_full(api: SimulatedApi, client: Client, history: list[Line]) -> None:
@@ -303,12 +308,12 @@ def test_edited_table_is_replaced(client: Client, history: list[Line]) -> None:
 
 
 def test_only_a_full_listing_sees_changes_far_below(api: SimulatedApi, client: Client, history: list[Line]) -> None:
-    """A job that had ended, far below: it vanishes, or changes after all."""
-    gone, changed = api.jobs[500], api.jobs[600]
+    """Ended jobs far below the pages read: one was removed, one has changed."""
+    removed, changed = api.jobs[500], api.jobs[600]
     api.jobs = [*api.jobs[:500], *api.jobs[501:600], changed.payload(api.now) | {"status": "melted"}, *api.jobs[601:]]
     assert list_jobs(client, history, full=False).lines == history
     rows = {job.id: job for job in map(table.from_line, list_jobs(client, history, full=True).lines)}
-    assert gone.id not in rows
+    assert removed.id not in rows
     assert rows[changed.id].status == "melted"
 
 
@@ -323,12 +328,12 @@ def test_new_shutdown_date_reaches_carried_rows(api: SimulatedApi, client: Clien
 
 
 def test_job_that_cannot_be_retrieved_leads_to_a_full_listing(api: SimulatedApi, client: Client) -> None:
-    """The list is the truth about it, too."""
+    """The list has that job, too."""
     jobs = [payload(number) for number in range(200, 0, -1)]
     jobs[150] = jobs[150] | {"status": "running"}
     api.jobs = jobs
     before = list_jobs(client, [], full=True).lines
-    wrong = [
+    unusable = [
         api_faults.status(501),
         api_faults.status(301, Location="/elsewhere"),
         api_faults.body(payload(5)),
@@ -337,7 +342,7 @@ def test_job_that_cannot_be_retrieved_leads_to_a_full_listing(api: SimulatedApi,
         api_faults.body(jobs[150] | {"status": None}),
         api_faults.body(jobs[150] | {"created_at": "soon"}),
     ]
-    for answer in wrong:
+    for answer in unusable:
         api.faults = [Fault(jobs[150]["id"], answer)]
         listing = list_jobs(client, before, full=False)
         assert (listing.lines, listing.full) == (before, True)
@@ -395,7 +400,7 @@ def test_table_of_another_version_is_not_carried_over(running: Deployment) -> No
     assert running.objects()["latest/default.tsv"].splitlines() == lines
 
 
-# As version 1.0.0 wrote it, of the jobs of the test below, but for 27 more lines like the last one.
+# What version 1.0.0 wrote for the jobs of the next test, without 27 more lines like the last one.
 TABLE_OF_VERSION_1_0_0 = (
     b"created_at\tupdated_at\tstatus\tmodel\tid\tfine_tuned_model\ttrained_tokens\tshutdown_date\terror\tmethod"
     b"\ttraining_file\tmetadata\n"

@@ -18,7 +18,7 @@ from snapshot.listing import list_jobs
 from snapshot.table import Line
 
 from tests.fuzz import examples
-from tests.integration.test_faults import PASSING
+from tests.integration.test_faults import TRANSIENT
 from tests.samples import payload
 from tests.sandbox import api_faults
 from tests.sandbox.api import Answer, Fault, SimulatedApi
@@ -95,7 +95,7 @@ def test_at_most_sixteen_pages_wait(api: SimulatedApi, client: Client) -> None:
     assert arrived == [expected]
 
 
-FAILING = {what: answer for what, answer in PASSING.items() if "429" not in what} | {
+FAILING = {what: answer for what, answer in TRANSIENT.items() if "429" not in what} | {
     "404": api_faults.status(404, "No such job."),
     "no jobs": api_faults.body({"data": []}),
     "no list": api_faults.body({"has_more": True}),

@@ -29,7 +29,7 @@ ids = texts.map(lambda text: "".join(c for c in text if c.isprintable() and c !=
 
 @st.composite
 def payloads(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Jobs whose every text may be anything."""
+    """Jobs with any text in every text field."""
     return [
         payload(
             number,

@@ -1,4 +1,4 @@
-"""No secret is anywhere but in the requests, whatever it looks like and whatever goes wrong, at DEBUG level too."""
+"""Secrets of any form appear only in requests: in no log (also at DEBUG), object, event or metric, whatever fails."""
 
 import base64
 import html
@@ -22,14 +22,14 @@ from tests.sandbox.queues import Queue
 KEYS = {
     "plain": "sk-proj-AbC_123-dEf456GhI789",
     "of another server": "0123456789abcdef0123456789abcdef",
-    "odd": r"""q"w'e\r{t}%y$(u)&i<o>*p~#@!z,x;c:v/b?n=m|""",
+    "with punctuation": r"""q"w'e\r{t}%y$(u)&i<o>*p~#@!z,x;c:v/b?n=m|""",
     "with characters that are escaped": 'abcd/EFGH+ijkl&mn"op=qrst<uvwx>0123',
     "a JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhYmMifQ.c2lnbmF0dXJlLXNpZ25hdHVyZQ",
 }
 
 
 def forms(secret: str) -> list[str]:
-    """A secret as careless servers echo it."""
+    """Return the forms in which servers echo a secret."""
     plain = [
         secret,
         quote(secret, safe=""),
@@ -42,7 +42,7 @@ def forms(secret: str) -> list[str]:
 
 
 async def echo(request: web.Request) -> web.StreamResponse:
-    """All that was sent, in a message, as careless gateways answer."""
+    """Echo all headers in an error message, as some gateways do."""
     return await api_faults.status(400, f"Cannot forward: {dict(request.headers)}")(request)
 
 
@@ -51,8 +51,8 @@ async def echo_as_text(request: web.Request) -> web.StreamResponse:
     return await api_faults.body(content, 403, "text/plain")(request)
 
 
-async def echo_in_disguise(request: web.Request) -> web.StreamResponse:
-    """Encoded, escaped, shortened, and as the request's id."""
+async def echo_encoded(request: web.Request) -> web.StreamResponse:
+    """Echo the key encoded, escaped, shortened, and as the request id."""
     key = request.headers["Authorization"].removeprefix("Bearer ")
     response = await api_faults.status(400, " ".join(forms(key)))(request)
     response.headers["x-request-id"] = request.headers["Authorization"]
@@ -60,7 +60,7 @@ async def echo_in_disguise(request: web.Request) -> web.StreamResponse:
 
 
 async def echo_everything(request: web.Request) -> web.StreamResponse:
-    """Of a gateway, with its own headers and query, as they are and encoded."""
+    """Echo all headers and the query, as they are and encoded."""
     values = [*request.headers.values(), *request.query.values()]
     echoed = [form for value in values for form in forms(value)]
     return await api_faults.status(400, f"{request.path_qs} {' '.join(echoed)}")(request)
@@ -92,7 +92,7 @@ def fails(answer: Callable[..., Any]) -> Callable[[Deployment], None]:
 
 
 def is_refused(deployment: Deployment) -> None:
-    """With the masked key in the answer, as OpenAI does it."""
+    """The response contains the masked key, as OpenAI's does."""
     deployment.api.key = "sk-the-right-one-now"
     with pytest.raises(SnapshotError, match="invalid_api_key"):
         deployment.run()
@@ -106,10 +106,10 @@ def has_no_permission_for_models(deployment: Deployment) -> None:
 SITUATIONS = {
     "goes well": goes_well,
     "is refused": is_refused,
-    "headers in the answer": fails(echo),
+    "headers in an error": fails(echo),
     "headers in a text": fails(echo_as_text),
-    "headers in disguise": fails(echo_in_disguise),
-    "in jobs": echoes_in_jobs,
+    "headers encoded": fails(echo_encoded),
+    "values in jobs": echoes_in_jobs,
     "connection cut": fails(api_faults.reset),
     "in warnings": has_no_permission_for_models,
 }
@@ -157,7 +157,7 @@ def cannot_connect(deployment: Deployment) -> None:
 
 
 def gets_malformed_headers(deployment: Deployment) -> None:
-    """Of which urllib3 warns, with the address."""
+    """urllib3 warns of them, and shows the URL."""
     deployment.api.faults = [Fault("/fine_tuning/jobs", api_faults.malformed_headers)]
     deployment.run()
 
@@ -174,8 +174,8 @@ def gateway_secret(deployment: Deployment) -> dict[str, Any]:
 GATEWAY_SITUATIONS: dict[str, Callable[[Deployment], None]] = {
     "goes well": goes_well,
     "all is echoed": fails(echo_everything),
-    "headers in disguise": fails(echo_in_disguise),
-    "in jobs": echoes_a_gateway_in_jobs,
+    "headers encoded": fails(echo_encoded),
+    "values in jobs": echoes_a_gateway_in_jobs,
     "connection refused": cannot_connect,
     "connection cut": fails(api_faults.reset),
     "malformed headers": gets_malformed_headers,

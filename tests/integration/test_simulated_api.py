@@ -1,4 +1,4 @@
-"""The simulated API, seen by a client that is not ours."""
+"""The simulated API, as the official client sees it."""
 
 from collections.abc import Iterator
 

@@ -242,7 +242,7 @@ def test_what_was_tried_has_the_figures_of_the_tests() -> None:
     header = ("tried", "times", "lost, leaked or half-written")
     times = [int(count.replace(",", "")) for _, count, _ in table(*header, document=TESTS)]
     assert times[:6] == [
-        len(test_faults.PASSING) + len(test_faults.REFUSED),
+        len(test_faults.TRANSIENT) + len(test_faults.PERMANENT),
         len(test_aws_faults.CALLS) * len(test_aws_faults.PASSING + test_aws_faults.LASTING),
         2 * test_delivery.AWS_CALLS,
         test_concurrency.RUNS,
