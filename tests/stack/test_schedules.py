@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -14,22 +15,37 @@ from tests.stack.conftest import SOURCES
 LONGEST_WAIT_SECONDS = 100
 
 
+@pytest.fixture(scope="module")
+def disabled(aws: EmbeddedAws) -> Stack:
+    return Stack(aws, "Other", {"ScheduleState": "DISABLED"})
+
+
+def schedules(stack: Stack) -> list[dict[str, Any]]:
+    scheduler, group = stack.aws.client("scheduler"), stack.outputs["ScheduleGroup"]
+    names = [schedule["Name"] for schedule in scheduler.list_schedules(GroupName=group)["Schedules"]]
+    return [{**scheduler.get_schedule(GroupName=group, Name=name)} for name in names]
+
+
 def test_each_source_has_its_schedules_with_its_name_and_the_scheduled_time(stack: Stack) -> None:
-    scheduler = stack.aws.client("scheduler")
-    schedules = scheduler.list_schedules(GroupName=stack.outputs["ScheduleGroup"])["Schedules"]
     inputs = []
-    for schedule in schedules:
-        target = scheduler.get_schedule(GroupName=schedule["GroupName"], Name=schedule["Name"])["Target"]
+    for schedule in schedules(stack):
+        target = schedule["Target"]
         inputs.append(json.loads(target["Input"]))
         assert target["RetryPolicy"] == {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 900}
+        assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}  # the full listing keeps its distance from the others
+        assert schedule["State"] == "ENABLED"
     time = "<aws.scheduler.scheduled-time>"
     assert sorted(inputs, key=lambda event: (event["source"], len(event))) == [
         {"source": source, "time": time} | more for source in SOURCES for more in ({}, {"full": True})
     ]
 
 
-def test_two_stacks_in_one_account_do_not_clash(aws: EmbeddedAws, stack: Stack, shared_api: SimulatedApi) -> None:
-    other = Stack(aws, "Other", {"ScheduleState": "DISABLED"})
+def test_no_schedule_is_enabled_if_the_parameter_disables_them(disabled: Stack) -> None:
+    assert [schedule["State"] for schedule in schedules(disabled)] == ["DISABLED", "DISABLED"]
+
+
+def test_two_stacks_in_one_account_do_not_clash(disabled: Stack, stack: Stack, shared_api: SimulatedApi) -> None:
+    other = disabled
     other.put_secret("default", shared_api.secret)
     assert other.invoke()["bucket"] != stack.outputs["SnapshotBucket"]
     assert (other.outputs["Database"], stack.outputs["Database"]) == ("other", "tested")  # Glue takes no capitals

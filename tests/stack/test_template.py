@@ -1,6 +1,7 @@
 """The template as CloudFormation gets it, and the settings that no run shows."""
 
 import json
+import math
 import re
 from typing import Any
 
@@ -27,24 +28,42 @@ GOOD = {
     "SecretPrefix": ("fine-tuning/", "a+b=c@d.e"),
     "OpenAIBaseUrl": ("https://example.com:8443/v1", "http://localhost", "http://127.0.0.1:8080/v1"),
     "ScheduleExpression": ("rate(1 hour)", "cron(0 6 ? * MON-FRI *)"),
+    "ScheduleState": ("ENABLED", "DISABLED"),
+    "SnapshotRetentionDays": ("0", "1", "3650"),
     "KmsKeyArn": ("", "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
     "NotificationEmail": ("", "ops@example.com"),
     "NotifyStatuses": ("", "validating_files"),
+    "SnapshotMissingHours": ("1", "168"),
+    "JobStuckSeconds": ("60", "8640000"),
+    "ShutdownNearDays": ("0", "365"),
 }
 BAD = {
     "Sources": ("", "-a", "a/b", "a b", "a" * 65),
     "SecretPrefix": ("", "a b", "a:b", "*", "a" * 201),
-    "OpenAIBaseUrl": ("", "http://example.com", "http://127.0.0.1.example.com", "http://localhost:x", "https://a b"),
+    "OpenAIBaseUrl": (
+        "",
+        "http://example.com",
+        "http://127.0.0.1.example.com",
+        "http://localhost:x",
+        "https://a b",
+        "http://127-0-0-1",
+    ),
     "ScheduleExpression": ("", "1 hour", "rate()", "at(2026-01-31T12:00:00)", " rate(1 hour)"),
+    "ScheduleState": ("", "enabled", "OFF"),
+    "SnapshotRetentionDays": ("", "-1", "ten"),
     "KmsKeyArn": ("alias/mine", "arn:aws:kms:eu-west-1:123456789012:alias/mine", "arn:aws:kms:eu-west-1:1:key/a"),
     "NotificationEmail": ("ops", "@example.com", "ops@", "a b@example.com", "a@b@c"),
     "NotifyStatuses": ("Failed", "failed cancelled", "failed;cancelled"),
+    # An alarm looks back seven days at most, in hours:
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+    "SnapshotMissingHours": ("0", "169"),
+    "JobStuckSeconds": ("59", "-60"),
+    "ShutdownNearDays": ("-1", "soon"),
 }
 
 
-def test_each_pattern_has_samples() -> None:
-    patterned = {name for name, parameter in TEMPLATE["Parameters"].items() if "AllowedPattern" in parameter}
-    assert GOOD.keys() == BAD.keys() == patterned
+def test_each_parameter_has_samples() -> None:
+    assert GOOD.keys() == BAD.keys() == TEMPLATE["Parameters"].keys()
 
 
 @pytest.mark.parametrize(
@@ -52,9 +71,17 @@ def test_each_pattern_has_samples() -> None:
     [(name, value, samples is GOOD) for samples in (GOOD, BAD) for name in samples for value in samples[name]],
 )
 def test_a_parameter_that_would_fail_later_is_refused(name: str, value: str, fits: bool) -> None:
-    # It has to match the whole value:
+    # A pattern has to match the whole value:
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
-    assert bool(re.fullmatch(TEMPLATE["Parameters"][name]["AllowedPattern"], value)) == fits
+    parameter = TEMPLATE["Parameters"][name]
+    if parameter["Type"] == "Number":
+        lowest, highest = parameter["MinValue"], parameter.get("MaxValue", math.inf)
+        accepted = bool(re.fullmatch("-?[0-9]+", value)) and lowest <= int(value) <= highest
+    elif "AllowedValues" in parameter:
+        accepted = value in parameter["AllowedValues"]
+    else:
+        accepted = bool(re.fullmatch(parameter["AllowedPattern"], value))
+    assert accepted == fits
 
 
 # --- What is kept, and for how long ---
