@@ -10,12 +10,12 @@ ARTIFACT = ROOT / ".aws-sam" / "build" / "SnapshotFunction"
 
 
 def runtime_python() -> str | None:
-    """The path of a Python of Lambda's version, if this machine has one."""
+    """Return the path of a Python of Lambda's version; empty if this machine has none."""
     return _make("lambdas-python").strip() or None
 
 
 def compile_files(folder: Path, version: str | None = None) -> str:
-    """Compile a folder's modules as the build does, for Lambda's version of Python or another; what the build says."""
+    """Compile the modules in a folder as the build does, with Lambda's Python or another; return the build's output."""
     return _make("compile", f"ARTIFACTS_DIR={folder}", *([f"RUNTIME={version}"] if version else []))
 
 

@@ -1,4 +1,4 @@
-"""What every kind of test shares."""
+"""Fixtures and settings of all tests."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.sandbox.aws import EmbeddedAws
 
 _USER = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 isolate()
-# What the user's shell may hold for the commands that the tests run.
+# Variables of the user's shell that would change the commands in tests.
 _FOR_COMMANDS = {"STACK", "SOURCE", "FULL", "EVENT", "SINCE", "LEVEL", "CONFIRM"}
 _FOR_TERMINALS = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR"}
 for name in (_FOR_COMMANDS | _FOR_TERMINALS) & os.environ.keys():
@@ -22,7 +22,7 @@ settings.register_profile("soak", max_examples=2000, deadline=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long the soak is, and how to repeat it: `make soak` sets both."""
+    """Add the length of the soak test and its seed; `make soak` sets both."""
     parser.addoption("--ticks", type=int, default=40, help="schedule ticks of the soak")
     parser.addoption("--seed", type=int, default=1, help="seed of the soak's chances")
 

@@ -1,4 +1,4 @@
-"""What Lambda gives a handler beside the event, for the tests and the benchmark that call it themselves."""
+"""Lambda's context object, for tests and the benchmark, which call the handler directly."""
 
 import time
 
@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 class Context(LambdaContext):
-    """The context of a run that has so many seconds from now on."""
+    """The context of a run with this many seconds left."""
 
     _function_name = "function"
     _memory_limit_in_mb = 256

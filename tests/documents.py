@@ -1,4 +1,4 @@
-"""Documents and template, for the tests that hold them against the code, and the commands in the documents."""
+"""The documents and the template, for tests that compare them with the code or run their commands."""
 
 import os
 import re
@@ -20,25 +20,25 @@ TESTS = ROOT / "tests" / "README.md"
 
 
 def documents() -> list[Path]:
-    """Every document of the project."""
+    """Return the paths of all documents."""
     folders = (ROOT / name for name in (".github", "events", "functions", "tests"))
     return [README, *(path for folder in folders for path in folder.rglob("*.md"))]
 
 
 def section(title: str, document: Path = README) -> str:
-    """The section of a document with this title, its subsections included."""
+    """Return the section of a document with this title, with its subsections."""
     found = re.search(rf"^(#+) {re.escape(title)}\n(.*)", document.read_text(), re.MULTILINE | re.DOTALL)
     assert found, title
     return re.split(rf"^#{{1,{len(found[1])}}} ", found[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def examples(text: str, language: str) -> list[str]:
-    """The code blocks of a language in a part of a document."""
+    """Return the code blocks of a language in a text."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def table(*header: str, document: Path = README) -> list[list[str]]:
-    """The cells of the table with this header."""
+    """Return the rows of the table with this header."""
     lines = iter(document.read_text().splitlines())
     assert f"| {' | '.join(header)} |" in lines
     next(lines)
@@ -51,7 +51,7 @@ def table(*header: str, document: Path = README) -> list[list[str]]:
 
 
 def run(aws: EmbeddedAws, *command: str, **environment: str) -> str:
-    """What a command prints for a user of the embedded AWS with the project's tools; it must succeed, and not warn."""
+    """Run a command with the project's tools and the embedded AWS, without a warning; return its output."""
     path = os.pathsep.join([str(ROOT / ".venv" / "bin"), os.environ["PATH"]])
     done = subprocess.run(
         command,
@@ -65,7 +65,7 @@ def run(aws: EmbeddedAws, *command: str, **environment: str) -> str:
 
 
 class CloudFormationLoader(yaml.SafeLoader):
-    """Reads the short forms of CloudFormation's functions as plain values."""
+    """A loader that reads the short forms of CloudFormation's functions as plain values."""
 
 
 CloudFormationLoader.add_multi_constructor("!", lambda loader, _, node: _plain(loader, node))

@@ -1,4 +1,4 @@
-"""A server on loopback for tests, in a thread of its own."""
+"""An HTTP server on loopback for tests, in its own thread."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -6,7 +6,7 @@ from typing import Self
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Serves at a free port, inside `with`."""
+    """Serves on a free port, inside `with`."""
 
     def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(("127.0.0.1", 0), handler)

@@ -1,4 +1,4 @@
-"""Payloads and times that several tests use."""
+"""Payloads, jobs, files and times that several tests use."""
 
 import io
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from snapshot import table
 from snapshot.job import Job
 from snapshot.table import Line
 
-# What the workflow step before this project was shown with: two jobs of the API that is gone, newest first.
+# The sample of the workflow step that this project replaces: two jobs of the former API, newest first.
 ORIGINAL_JOBS: list[dict[str, Any]] = [
     {
         "id": "ft-pYZvA9NP5ddBbe6ud6Mexjne",
@@ -33,7 +33,7 @@ ORIGINAL_COLUMNS = (
 
 
 def payload(number: int = 1, **fields: Any) -> dict[str, Any]:
-    """A job object with the fields that no server leaves out; higher numbers are newer."""
+    """Return a job object with the fields that every server sends; higher numbers are newer."""
     return {
         "object": "fine_tuning.job",
         "id": f"ftjob-{number:024}",
@@ -45,20 +45,20 @@ def payload(number: int = 1, **fields: Any) -> dict[str, Any]:
 
 
 def job(**columns: str) -> Job:
-    """A job with some columns; the others are empty."""
+    """Return a job with these columns; the others are empty."""
     return Job(*[""] * len(Job._fields))._replace(**columns)
 
 
 def file_of(lines: Sequence[Line]) -> bytes:
-    """A whole file with these lines."""
+    """Return a whole file with these lines."""
     return b"".join(table.to_file(lines))
 
 
 def lines_of(file: bytes) -> list[Line]:
-    """The lines in a whole file."""
+    """Return the lines of a whole file."""
     return table.from_file(io.BytesIO(file))[0]
 
 
 def at(**ago: float) -> str:
-    """A time for an event, so long ago; the units are those of timedelta."""
+    """Return a time for an event, this long ago; the units are those of timedelta."""
     return f"{datetime.now(UTC) - timedelta(**ago):%Y-%m-%dT%H:%M:%SZ}"

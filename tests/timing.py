@@ -1,4 +1,4 @@
-"""Time limits in tests, far from what is expected: they show that something hangs, not how fast it is."""
+"""Time limits in tests. They are far from the expected time: they detect what hangs, not what is slow."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def ends_within(seconds: float, *, least: float = 0) -> Iterator[None]:
-    """Fail if the block succeeds after more than `seconds`, or in less than the `least`."""
+    """Fail if the block takes more than `seconds`, or less than `least`."""
     started = time.monotonic()
     yield
     assert least <= time.monotonic() - started < seconds

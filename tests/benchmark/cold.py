@@ -1,7 +1,7 @@
-"""A cold run, from the start of the process to its result: `python cold.py compiled|plain|sdk|floor BASE_URL KEY`.
+"""A cold run, from the start of the process to the result: `python cold.py compiled|plain|sdk|floor BASE_URL KEY`.
 
-`compiled` and `plain` are this function, as PYTHONPATH leads to it; `sdk` is the same job as one would write it with
-the official SDK and boto3; `floor` imports boto3 and makes clients.
+`compiled` and `plain` are this function, from PYTHONPATH; `sdk` does the same with the official SDK and boto3; `floor`
+only imports boto3 and creates clients.
 """
 
 import os
@@ -9,7 +9,7 @@ import sys
 
 
 def ours() -> None:
-    """The handler."""
+    """Run the handler."""
     from snapshot.app import lambda_handler  # noqa: PLC0415
 
     from tests.context import Context  # noqa: PLC0415
@@ -18,7 +18,7 @@ def ours() -> None:
 
 
 def sdk(base_url: str, key: str) -> None:
-    """List, write a TSV twice, put a metric line."""
+    """List the jobs, write a TSV twice, and print a metric line."""
     import boto3  # noqa: PLC0415
     from openai import OpenAI  # noqa: PLC0415
 
@@ -33,7 +33,7 @@ def sdk(base_url: str, key: str) -> None:
 
 
 def floor() -> None:
-    """Nothing but what every function of this kind must load."""
+    """Load what every function with boto3 must load."""
     import boto3  # noqa: PLC0415
 
     boto3.client("secretsmanager")

@@ -1,4 +1,4 @@
-"""What is measured, as Lambda has it in /var/task: read-only folders, for its version of Python where there is one."""
+"""The measured code in read-only folders, like /var/task of Lambda, and for its version of Python if possible."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ _REQUIREMENTS = (ROOT / "tests/requirements.txt", ROOT / "tests/benchmark/requir
 
 
 class Folders(NamedTuple):
-    """The function with and without compiled files, and the packages of its peers, compiled likewise."""
+    """The function with and without compiled files, and the compiled packages of its peers."""
 
     compiled: Path
     plain: Path
@@ -29,7 +29,7 @@ class Folders(NamedTuple):
 
 @contextmanager
 def read_only_folders() -> Iterator[Folders]:
-    """Make the folders; an error if something has been written there at the end."""
+    """Make the folders; raise RuntimeError at the end if something was written there."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folders = Folders(*(Path(name) / folder for folder in Folders._fields))
         for folder in (folders.compiled, folders.plain):
@@ -41,14 +41,14 @@ def read_only_folders() -> Iterator[Folders]:
         for path in paths:
             path.chmod(path.stat().st_mode & ~0o222)
         yield folders
-        # Which root may do all the same.
+        # Root may write to read-only folders.
         written = {*Path(name).rglob("*")} - {*paths}
         if written:
             raise RuntimeError(f"Written beside the code, which Lambda would not allow: {written}")
 
 
 def child_environment(path: Path) -> dict[str, str]:
-    """Variables of a process that finds the packages of one folder; of the project only what the others lack."""
+    """Return the variables of a process that imports from one folder, and from this project what is not there."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))} | {
         "PYTHONPATH": os.pathsep.join([str(path), str(ROOT)]),
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -1,7 +1,7 @@
-"""One listing, measured in a process of its own: `python measured.py VARIANT BASE_URL KEY`.
+"""One listing, measured in its own process: `python measured.py VARIANT BASE_URL KEY`.
 
-Prints the number of jobs, the seconds and CPU seconds from before the listing to its result, the process's peak memory
-and the requests made. Imports and the making of clients are not counted; see cold.py for them.
+Prints the number of jobs, the seconds and CPU seconds of the listing, the process's peak memory and the number of
+requests. Imports and the creation of clients are not counted; see cold.py for these.
 """
 
 import json
@@ -17,7 +17,7 @@ PAGE = 100
 
 
 def sdk(base_url: str, key: str) -> Callable[[], int]:
-    """The official SDK's own pagination."""
+    """The official SDK, with its own pagination."""
     from openai import OpenAI  # noqa: PLC0415
 
     client = OpenAI(api_key=key, base_url=base_url)
@@ -37,15 +37,15 @@ def dlt(base_url: str, key: str) -> Callable[[], int]:
 
 
 def floor(base_url: str, key: str) -> Callable[[], int]:
-    """The standard library, a connection for each page, and nothing checked."""
+    """The standard library, with a connection for each page and no checks."""
 
     def run() -> int:
         count, after = 0, ""
         while True:
             url = f"{base_url}/fine_tuning/jobs?limit={PAGE}{after}"
             request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
-            with urllib.request.urlopen(request) as answer:
-                page = json.load(answer)
+            with urllib.request.urlopen(request) as response:
+                page = json.load(response)
             count += len(page["data"])
             if not page["has_more"]:
                 return count
@@ -55,7 +55,7 @@ def floor(base_url: str, key: str) -> Callable[[], int]:
 
 
 def ours(full: bool) -> Callable[[], int]:
-    """The whole handler: secret, listing, table, uploads, metrics. Its environment is that of Lambda."""
+    """The whole handler: secret, listing, table, uploads, metrics."""
     from snapshot import aws  # noqa: PLC0415
     from snapshot.app import lambda_handler  # noqa: PLC0415
 
@@ -65,27 +65,27 @@ def ours(full: bool) -> Callable[[], int]:
     aws.secrets_client()
 
     def run() -> int:
-        summary: dict[str, Any] = {**lambda_handler({"full": full}, Context(900))}  # of a run that is not skipped
+        summary: dict[str, Any] = {**lambda_handler({"full": full}, Context(900))}  # no run is skipped here
         return int(summary["job_count"])
 
     return run
 
 
 def peak_mib() -> float:
-    """The most memory that this process itself has held (ru_maxrss would begin with its parent's)."""
+    """Return the peak memory of this process (ru_maxrss would include its parent's)."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found
     return int(found[1]) / 1024
 
 
 def requests_so_far(base_url: str) -> int:
-    """How many requests the simulated API has had."""
-    with urllib.request.urlopen(base_url.removesuffix("/v1") + "/requests") as answer:
-        return int(json.load(answer))
+    """Return the number of requests that the simulated API has received."""
+    with urllib.request.urlopen(base_url.removesuffix("/v1") + "/requests") as response:
+        return int(json.load(response))
 
 
 def main() -> None:
-    """Measure the variant that is asked for."""
+    """Measure one variant, and print its figures as JSON."""
     variant, base_url, key = sys.argv[1:]
     peers = {"sdk": sdk, "dlt": dlt, "floor": floor}
     run = peers[variant](base_url, key) if variant in peers else ours(full=variant == "full")

@@ -9,7 +9,7 @@ from tests.sandbox.aws import ROOT
 
 Figures = dict[str, float]
 RESULTS = Path(__file__).parent / "results.md"
-# In results.md and in tests/README.md, which therefore has no figure of its own.
+# The same block is in results.md and in tests/README.md.
 BLOCK = re.compile(r"<!-- make bench writes this -->\n.*?<!-- until here -->\n", re.DOTALL)
 VARIANTS = {
     "first": "first listing, with table and uploads",
@@ -22,15 +22,15 @@ VARIANTS = {
 COLD_VARIANTS = {
     "compiled": "this function",
     "plain": "this function, without compiled files",
-    "sdk": "the same with SDK and boto3",
-    "floor": "importing boto3, two clients",
+    "sdk": "the same work with the SDK and boto3",
+    "floor": "only boto3 and two clients",
 }
 _CHART_LATENCY = 50
 _CHARTED = ("sdk", "dlt", "floor", "full", "incremental")
 
 
 class Row(NamedTuple):
-    """The figures of all variants for an account of so many jobs, at a latency of the API in milliseconds."""
+    """The figures of all variants for one number of jobs and one latency of the API in milliseconds."""
 
     jobs: int
     latency: int
@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 
 def write(rows: Sequence[Row], cold: Figures, how: str) -> None:
-    """Replace results.md, the block of tests/README.md and the chart; `how` says when and how all was measured."""
+    """Replace results.md, the block of tests/README.md and the chart; `how` says when and how it was measured."""
     block = _summary(rows, cold, how)
     lines = ["# Benchmark", "", block, "## All rows", "", *row_table(rows), "", "## Cold runs", "", *cold_table(cold)]
     RESULTS.write_text("\n".join(lines) + "\n")
@@ -48,7 +48,7 @@ def write(rows: Sequence[Row], cold: Figures, how: str) -> None:
 
 
 def row_table(rows: Sequence[Row]) -> list[str]:
-    """Wall seconds of each variant and how many times faster than the SDK that is; CPU and memory beside it."""
+    """Return the table of all variants: seconds, ratio to the SDK, CPU seconds and memory."""
     lines = [
         "| jobs | latency | variant | requests | seconds | × faster than the SDK | CPU seconds | peak MiB |",
         "|--:|--:|---|--:|--:|--:|--:|--:|",
@@ -64,7 +64,7 @@ def row_table(rows: Sequence[Row]) -> list[str]:
 
 
 def cold_table(cold: Figures) -> list[str]:
-    """The cold runs, with the ratios to the SDK's and to the floor."""
+    """Return the table of the cold runs, with the ratios to the SDK and to the floor."""
     lines = ["| cold run, 20 jobs | CPU seconds | of the SDK's | of the floor |", "|---|--:|--:|--:|"]
     for variant, own in cold.items():
         of_sdk, of_floor = own / cold["sdk"], own / cold["floor"]
@@ -87,8 +87,8 @@ def _summary(rows: Sequence[Row], cold: Figures, how: str) -> str:
     compiled, plain, sdk = (f"{cold[variant]:.2f} s" for variant in ("compiled", "plain", "sdk"))
     lines += [
         "",
-        f"A cold run of 20 jobs takes {compiled} of CPU time; without compiled files {plain};",
-        f"written with the SDK and boto3, and compiled, {sdk}. {how}",
+        f"A cold run with 20 jobs takes {compiled} of CPU time, without compiled files {plain}. The same work with",
+        f"the SDK and boto3, compiled, takes {sdk}. {how}",
         "",
         "<!-- until here -->",
         "",
@@ -97,7 +97,7 @@ def _summary(rows: Sequence[Row], cold: Figures, how: str) -> str:
 
 
 def _draw(rows: Sequence[Row]) -> None:
-    """The seconds of a run over the number of jobs."""
+    """Draw the seconds of a run over the number of jobs."""
     from matplotlib import pyplot  # noqa: PLC0415
 
     shown = [row for row in rows if row.latency == _CHART_LATENCY]

@@ -1,7 +1,7 @@
-"""`make bench`: this project against what one would use instead, side by side, as ratios.
+"""`make bench`: this project and its alternatives, measured side by side, as ratios.
 
-Every measurement is a process of its own, against one simulated API (a process too) and the embedded AWS on the same
-machine. `python -m tests.benchmark.run 20@300 --runs 1` measures one row, and writes no file.
+Each measurement is its own process. The simulated API (another process) and the embedded AWS are on the same machine.
+`python -m tests.benchmark.run 20@300 --runs 1` measures one row, and writes no file.
 """
 
 import argparse
@@ -23,15 +23,20 @@ from tests.sandbox.aws import ROOT, EmbeddedAws
 
 HERE = Path(__file__).parent
 PEERS = ("sdk", "dlt", "floor")
-# Latency decides about few jobs, the work per job about many: only those have a row without latency.
+# With few jobs, the latency decides; with many, the work per job: only these have a row without latency.
 ROWS = ((20, 50), (20, 300), (1_000, 50), (1_000, 300), (20_000, 0), (20_000, 50), (100_000, 0), (100_000, 50))
-COLD_TIMES = 3  # as many cold runs as others: they are short
+COLD_TIMES = 3  # cold runs for each other run, because they are short
 
 
 def main() -> None:
-    """Measure everything that is asked for."""
+    """Measure the rows in the arguments, or all rows."""
     parser = argparse.ArgumentParser(description="Measure this project against its peers.")
-    parser.add_argument("rows", nargs="*", type=parse_row, help="JOBS@MILLISECONDS; none: all, into the files")
+    parser.add_argument(
+        "rows",
+        nargs="*",
+        type=parse_row,
+        help="JOBS@MILLISECONDS; without any, all rows are measured and the files written",
+    )
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     with EmbeddedAws() as aws, read_only_folders() as folders:
@@ -49,13 +54,13 @@ def main() -> None:
 
 
 def parse_row(text: str) -> tuple[int, int]:
-    """Jobs and milliseconds of `JOBS@MILLISECONDS`."""
+    """Return the jobs and milliseconds in `JOBS@MILLISECONDS`."""
     jobs, latency = text.split("@")
     return int(jobs), int(latency)
 
 
 def measure(aws: EmbeddedAws, folders: Folders, jobs: int, latency: int, runs: int) -> dict[str, Figures]:
-    """Medians of each variant's figures; the variants take turns, so that a slow moment meets them all."""
+    """Return the medians of each variant's figures. The variants take turns, so that a slow moment affects all."""
     found: dict[str, list[Figures]] = {variant: [] for variant in VARIANTS}
     with simulated_api(jobs, latency) as (base_url, key):
         for number in range(1, runs + 1):
@@ -72,7 +77,7 @@ def measure(aws: EmbeddedAws, folders: Folders, jobs: int, latency: int, runs: i
 
 
 def measure_cold(aws: EmbeddedAws, folders: Folders, runs: int) -> Figures:
-    """Median CPU seconds of whole processes, from their start to the end of a run of 20 jobs, the first included."""
+    """Return the median CPU seconds of whole processes, each with one run of 20 jobs."""
     found: dict[str, list[float]] = {variant: [] for variant in COLD_VARIANTS}
     with simulated_api(20, 0) as (base_url, key):
         settings = deployment(aws, base_url, key)
@@ -87,14 +92,14 @@ def measure_cold(aws: EmbeddedAws, folders: Folders, runs: int) -> Figures:
 
 
 def cpu_of_children() -> float:
-    """CPU seconds of the processes that have been waited for."""
+    """Return the CPU seconds of all ended child processes."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 @contextmanager
 def simulated_api(jobs: int, latency: int) -> Iterator[tuple[str, str]]:
-    """The API in a process of its own: base URL and key."""
+    """Start the simulated API in its own process; yield its base URL and key."""
     command = [sys.executable, "-m", "tests.benchmark.server", str(jobs), str(latency)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -106,7 +111,7 @@ def simulated_api(jobs: int, latency: int) -> Iterator[tuple[str, str]]:
 
 
 def deployment(aws: EmbeddedAws, base_url: str, key: str) -> dict[str, str]:
-    """The function's own variables, with a bucket and a secret for it."""
+    """Create a bucket and a secret; return the function's variables for them."""
     name = f"bench-{uuid.uuid4().hex}"
     aws.client("s3").create_bucket(Bucket=name)
     aws.put_secret(f"{name}/default", key)
@@ -121,7 +126,7 @@ def deployment(aws: EmbeddedAws, base_url: str, key: str) -> dict[str, str]:
 
 
 def run(script: str, *arguments: str, environment: dict[str, str]) -> str:
-    """What a script of this folder prints, without any package but those of PYTHONPATH; an error if it fails."""
+    """Run a script of this folder with the packages of PYTHONPATH only; return its output. Raises RuntimeError."""
     command = [PYTHON, "-S", str(HERE / script), *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -130,7 +135,7 @@ def run(script: str, *arguments: str, environment: dict[str, str]) -> str:
 
 
 def progress(line: str) -> None:
-    """Say on standard error how far it is."""
+    """Print the progress on standard error."""
     print(line, file=sys.stderr, flush=True)
 
 

@@ -1,6 +1,6 @@
-"""The simulated API in a process of its own: `python -m tests.benchmark.server JOBS MILLISECONDS`.
+"""The simulated API in its own process: `python -m tests.benchmark.server JOBS MILLISECONDS`.
 
-Prints base URL and key. Two of the jobs run, and will for a day; all others have ended: nothing changes meanwhile.
+Prints base URL and key. Two jobs run for a day, all others have ended: nothing changes during a measurement.
 """
 
 import functools
@@ -13,15 +13,15 @@ from tests.sandbox import simulated_jobs
 from tests.sandbox.api import SimulatedApi
 
 ACTIVE = 2
-_LONGEST_HOURS = 7  # which every other job has had to end
+_LONGEST_HOURS = 7  # all other jobs have ended within this time
 
 
-class StillApi(SimulatedApi):
-    """One whose models stay as they are: making a list of very many would take it longer than any latency."""
+class ConstantApi(SimulatedApi):
+    """A server with a constant list of models: to build a long one takes longer than any latency."""
 
-    @functools.cache  # noqa: B019  # there is one of it
+    @functools.cache  # noqa: B019  # there is only one instance
     def models(self) -> bytes:
-        """The list of models as JSON, made once."""
+        """Return the list of models as JSON, built once."""
         return super().models()
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     now, chance = time.time(), random.Random(8)
     active = [simulated_jobs.new_job(chance, now - 600 * n, "succeeded", hours=24) for n in range(1, ACTIVE + 1)]
     ended = simulated_jobs.new_jobs(count - ACTIVE, now - _LONGEST_HOURS * 3600)
-    with StillApi([*active, *ended]) as api:
+    with ConstantApi([*active, *ended]) as api:
         api.models()
         api.latency = latency
         print(api.base_url, api.key, flush=True)

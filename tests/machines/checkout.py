@@ -1,4 +1,4 @@
-"""Copies of this checkout elsewhere, and make in them."""
+"""Copies of this checkout in other folders, and make in them."""
 
 import shutil
 import subprocess
@@ -16,12 +16,12 @@ class Done(NamedTuple):
 
 
 class Checkout(NamedTuple):
-    """A folder with what Git knows or would add, and no more."""
+    """A folder with the files that Git tracks or would add."""
 
     folder: Path
 
     def make(self, *words: str, environment: dict[str, str], status: int = 0, given: bytes = b"") -> Done:
-        """Run make, which has to end with this status (make's own is 2)."""
+        """Run make, which must end with this status (2 if a recipe fails)."""
         done = subprocess.run(
             ["make", *words], cwd=self.folder, env=environment, input=given, capture_output=True, check=False
         )
@@ -30,12 +30,12 @@ class Checkout(NamedTuple):
         return printed
 
     def moved_to(self, folder: Path) -> "Checkout":
-        """The same one with another name."""
+        """Rename the folder, and return the checkout."""
         return Checkout(self.folder.rename(folder))
 
 
 def copy_to(folder: Path) -> Checkout:
-    """A checkout as it is after `git clone`."""
+    """Copy this checkout as `git clone` does, with uncommitted changes."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     for name in filter(None, names):

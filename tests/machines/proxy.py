@@ -1,4 +1,4 @@
-"""A company's proxy on loopback: passes connections on, and knows where they were to go."""
+"""A company's proxy on loopback, which forwards connections and records their targets."""
 
 import contextlib
 import io
@@ -14,9 +14,9 @@ _CONNECT_SECONDS = 30
 
 
 class Proxy(LoopbackServer):
-    """Inside `with`; `asked` are the hosts and addresses that it was asked for."""
+    """Serves inside `with`; `asked` has the targets of all requests."""
 
-    daemon_threads = True  # connections that are kept open
+    daemon_threads = True  # connections may be kept open
 
     def __init__(self) -> None:
         super().__init__(_Client)
@@ -31,7 +31,7 @@ class _Client(BaseHTTPRequestHandler):
     server: Proxy
 
     def do_CONNECT(self) -> None:
-        """Pass on what both sides say, until one of them ends."""
+        """Forward data in both directions until one side closes."""
         host, _, port = self.path.rpartition(":")
         self.server.asked.append(host)
         try:
@@ -48,14 +48,14 @@ class _Client(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def do_GET(self) -> None:
-        """Refuse what is not encrypted: nothing of ours that goes to the Internet is."""
+        """Refuse plain HTTP: nothing of this project goes to the Internet unencrypted."""
         self.server.asked.append(self.path)
         self.send_error(403)
 
     do_HEAD = do_POST = do_PUT = do_GET  # noqa: N815 - the base class's names
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:

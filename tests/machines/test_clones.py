@@ -1,4 +1,4 @@
-"""Fresh clones, in odd folders and with odd settings: what takes installing, and is not in `make test`."""
+"""Fresh clones in unusual folders and with unusual settings. They install packages, so they are not in `make test`."""
 
 import re
 import shutil
@@ -25,7 +25,7 @@ def proxy() -> Iterator[Proxy]:
 
 @pytest.fixture(scope="module")
 def odd(user: dict[str, str], proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """All odd settings at once, but what was downloaded before is not downloaded again."""
+    """All unusual settings at once; the caches of pip and uv are used, so that nothing is downloaded twice."""
     caches = {
         name: str(_cache(user) / folder) for name, folder in {"UV_CACHE_DIR": "uv", "PIP_CACHE_DIR": "pip"}.items()
     }
@@ -45,7 +45,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 def test_a_clone_with_all_odd_settings_works(target: str, clone: Checkout, odd: dict[str, str], proxy: Proxy) -> None:
     printed = clone.make(target, environment=odd)
     assert "Traceback" not in printed.errors
-    assert proxy.asked  # that is how the packages came
+    assert proxy.asked  # the packages came through the proxy
     assert not [host for host in proxy.asked if "127.0.0.1" in host or "localhost" in host]
     assert not (Path(odd["HOME"]) / "elsewhere").exists()
 
@@ -53,7 +53,7 @@ def test_a_clone_with_all_odd_settings_works(target: str, clone: Checkout, odd: 
 def test_standard_output_is_the_answer(
     clone: Checkout, odd: dict[str, str], aws: EmbeddedAws, api: SimulatedApi
 ) -> None:
-    """For the commands of the operator, whose settings are those of the embedded AWS."""
+    """The operator's commands, with the settings of the embedded AWS."""
     settings = {name: value for name, value in odd.items() if not name.startswith("AWS_")}
     operator = settings | aws.environment | {"CONFIRM": "yes"}
     stack = "STACK=odd"
@@ -81,7 +81,7 @@ def test_help_needs_no_particular_awk(awk: str, clone: Checkout, user: dict[str,
 
 
 def test_busybox_is_enough(clone: Checkout, user: dict[str, str], tmp_path: Path) -> None:
-    """Instead of the shell and of all the system's other commands."""
+    """The shell and all other commands of the system are busybox."""
     busybox = shutil.which("busybox")
     if not busybox:
         pytest.skip("busybox is not on this machine")
@@ -93,11 +93,11 @@ def test_busybox_is_enough(clone: Checkout, user: dict[str, str], tmp_path: Path
 
 
 def test_a_moved_clone_is_set_up_again(clone: Checkout, user: dict[str, str]) -> None:
-    """Back to the first name, which the next tests use."""
+    """At the end the clone has its first name again, which the next tests use."""
     moved = clone.moved_to(clone.folder.with_name("bob's"))
     try:
         moved.make("build", environment=user)
-        tool = moved.folder / ".venv" / "bin" / "sam"  # as the README has it on the PATH
+        tool = moved.folder / ".venv" / "bin" / "sam"  # the README puts it on the PATH
         assert b"SAM CLI" in subprocess.run([tool, "--version"], capture_output=True, check=True).stdout
     finally:
         moved.moved_to(clone.folder)
@@ -123,7 +123,7 @@ def test_what_a_link_leads_to_is_not_removed(clone: Checkout, user: dict[str, st
 
 def test_a_home_that_cannot_be_written_is_no_obstacle(clone: Checkout, user: dict[str, str]) -> None:
     (clone.folder / "template.yaml").touch()
-    clone.make("run", environment=user | {"HOME": "/dev/null/home"})  # not even by root
+    clone.make("run", environment=user | {"HOME": "/dev/null/home"})  # also not by root
 
 
 @pytest.mark.parametrize(

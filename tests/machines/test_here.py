@@ -1,4 +1,4 @@
-"""The user's settings, signals and a moved checkout, as far as they can be tried without installing anything."""
+"""The user's settings, signals and a moved checkout: the tests that need not install anything."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from tests.sandbox.sandbox import for_a_shell
 
 
 def test_run_is_kept_from_all_settings_of_the_user(tmp_path: Path) -> None:
-    """With standard input closed, which makes the next file that is opened number 0, and files for the user alone."""
+    """Standard input is closed, so that the next opened file has number 0, and the umask is 077."""
     with Proxy() as proxy:
         user = settings(tmp_path, proxy.url)
         done = subprocess.run(
@@ -31,7 +31,7 @@ def test_run_is_kept_from_all_settings_of_the_user(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert b"JobCountChanged default" in done.stdout
     assert b"Message" in done.stdout
-    assert user["LC_ALL"] == "C" or done.stdout.isascii()  # a terminal in Latin-1 has neither check marks nor arrows
+    assert user["LC_ALL"] == "C" or done.stdout.isascii()  # Latin-1 has no check marks and no arrows
     assert (proxy.asked, done.stderr) == ([], b"")
     assert list(Path(user["TMPDIR"]).iterdir()) == []
 
@@ -47,7 +47,7 @@ def test_run_is_kept_from_all_settings_of_the_user(tmp_path: Path) -> None:
 def test_a_signal_leaves_no_process_and_no_folder(
     whole_group: bool, number: signal.Signals, target: str, printed: bytes, tmp_path: Path
 ) -> None:
-    """The signal goes to make alone, as from `kill`, or to all that it has started, as from a terminal that closes."""
+    """The signal goes to make only, as from `kill`, or to its whole process group, as from a terminal that closes."""
     with subprocess.Popen(
         ["make", "--silent", target],
         cwd=ROOT,
@@ -63,23 +63,23 @@ def test_a_signal_leaves_no_process_and_no_folder(
             assert line, shown
             shown += line
         (os.killpg if whole_group else os.kill)(make.pid, number)
-        rest = make.stdout.read()  # ends with the last process that has it
+        rest = make.stdout.read()  # the pipe ends when the last process that has it open ends
     assert make.returncode != 0
     assert b"Traceback" not in rest
-    while _processes_of(tmp_path):  # one that ends by itself takes a moment
+    while _processes_of(tmp_path):  # a process that is ending needs a moment
         time.sleep(0.1)
     assert list(tmp_path.iterdir()) == []
 
 
 def _processes_of(folder: Path) -> list[str]:
-    """The processes whose files, such as the embedded AWS's clock, are in a folder."""
+    """Return the processes that have a file of this folder, such as the embedded AWS's clock, in their arguments."""
     listed = subprocess.run(["ps", "-A", "-ww", "-o", "args"], capture_output=True, text=True, check=True).stdout
     return [line for line in listed.splitlines() if str(folder) in line]
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
-    """One that make takes for set up."""
+    """A checkout that make takes for set up."""
     checkout = copy_to(tmp_path / "My Projects" / "r&d (1)")
     tools = checkout.folder / ".venv" / "bin"
     tools.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Packages come from where pip's settings say, and go where the command says."""
+"""pip's settings decide where packages come from, the command decides where they go."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ WHEEL = "sample-1.0-py3-none-any.whl"
 
 
 def _wheel(module: bytes) -> bytes:
-    """The smallest wheel with a module."""
+    """Return the smallest wheel with one module."""
     files = {
         "sample.py": module,
         "sample-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: sample\nVersion: 1.0\n",
@@ -51,7 +51,7 @@ class Mirror(LoopbackServer):
         self.url = f"http://127.0.0.1:{self.server_port}/simple"
 
     def use_tls(self, authority: trustme.CA) -> None:
-        """Have a certificate of an authority."""
+        """Serve over TLS with a certificate of this authority."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         authority.issue_cert("127.0.0.1").configure_cert(context)
         self.socket = context.wrap_socket(self.socket, server_side=True)
@@ -66,7 +66,7 @@ class _Page(BaseHTTPRequestHandler):
     server: Mirror
 
     def do_GET(self) -> None:
-        """The package's page, or its file."""
+        """Serve the package's page, or its file."""
         pages = {"/simple/sample/": f'<a href="/{WHEEL}">{WHEEL}</a>'.encode(), f"/{WHEEL}": self.server.wheel}
         body = pages.get(self.path)
         self.send_response(200 if body else 404)
@@ -79,7 +79,7 @@ class _Page(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - the base class's name
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
@@ -90,9 +90,9 @@ def mirror() -> Iterator[Mirror]:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """That of a user whose pip.conf sends packages elsewhere, and whose uv.toml cannot be read.
+    """The home of a user whose pip.conf sends packages elsewhere, and whose uv.toml cannot be parsed.
 
-    Without `cert`, which the machine's own pip.conf may have.
+    It has no `cert`, which the machine's own pip.conf may have.
     """
     home = tmp_path / "home"
     options = f"user = yes\ntarget = {tmp_path}/elsewhere\n"
@@ -106,7 +106,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def _install(installer: str, requirement: str, target: Path, home: Path, **environment: str) -> str:
-    """Install into a folder; returns what went wrong."""
+    """Install a package into a folder; return the errors."""
     file = target.with_suffix(".txt")
     file.write_text(requirement)
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "XDG_"))}
@@ -133,7 +133,7 @@ def test_a_mirror_of_pip_conf_serves_pip_and_uv(
     conf = home / ".config" / "pip" / "pip.conf"
     setting = setting.format(url=mirror.url, folder=tmp_path)
     conf.write_text(conf.read_text().replace("[global]", f"[global]\n{setting}"))
-    # Never the Internet's index, where a package of this name may be.
+    # Never the index on the Internet, which may have a package of this name.
     rest = {"PIP_INDEX_URL": f"{mirror.url}/none"} if setting.startswith("extra") else {}
     assert _install(installer, mirror.requirement, tmp_path / "target", home, **rest) == ""
     assert not (tmp_path / "elsewhere").exists()
@@ -153,7 +153,7 @@ def test_a_mirror_of_pip_conf_serves_pip_and_uv(
 def test_a_mirror_of_the_machine_serves_pip_and_uv(
     variable: str, value: str, installer: str, mirror: Mirror, home: Path, tmp_path: Path
 ) -> None:
-    """A file for all users, such as /etc/xdg/pip/pip.conf, or what the environment says."""
+    """The mirror is set in a file for all users, such as /etc/xdg/pip/pip.conf, or in the environment."""
     (tmp_path / "pip").mkdir()
     (tmp_path / "pip" / "pip.conf").write_text(f"[global]\nindex-url = {mirror.url}\n")
     named = {variable: value.format(mirror=mirror, folder=tmp_path)}
@@ -173,7 +173,7 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(
 
 @pytest.mark.parametrize("installer", INSTALLERS)
 def test_a_home_that_cannot_be_written_is_no_obstacle(installer: str, mirror: Mirror, tmp_path: Path) -> None:
-    home = Path("/dev/null/home")  # not even by root
+    home = Path("/dev/null/home")  # also not by root
     assert _install(installer, mirror.requirement, tmp_path / "target", home, PIP_INDEX_URL=mirror.url) == ""
 
 
@@ -182,7 +182,7 @@ def test_a_home_that_cannot_be_written_is_no_obstacle(installer: str, mirror: Mi
 def test_the_authority_of_a_company_is_trusted(
     variable: str, installer: str, mirror: Mirror, home: Path, tmp_path: Path
 ) -> None:
-    """Named to pip, to Python's programs, or to all programs, as is the system's store."""
+    """The authority is given to pip, to programs in Python, or to all programs."""
     authority = trustme.CA()
     mirror.use_tls(authority)
     authority.cert_pem.write_to_path(tmp_path / "company.pem")

@@ -1,4 +1,4 @@
-"""Somebody whose settings, all at once, are such as the public reports of trouble with our tools tell of."""
+"""A user with all settings at once that, according to public reports, have broken our tools for others."""
 
 import shutil
 import subprocess
@@ -11,10 +11,10 @@ _FILES = {
     ".config/uv/uv.toml": "nonsense = [\n",
     ".netrc": "default login nobody password nothing\n",
 }
-# Where nothing is, and what no program takes.
+# A folder that does not exist, and values that are not valid.
 _NOWHERE = "/nowhere"
 _WRONG = {
-    # Python's: other modules, options, and no UTF-8.
+    # Python's: other modules and options, and no UTF-8.
     **dict.fromkeys(("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX"), _NOWHERE),
     **dict.fromkeys(("PYTHONSAFEPATH", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE"), "1"),
     **dict.fromkeys(("PYTHONUTF8", "PYTHONCOERCECLOCALE"), "0"),
@@ -51,7 +51,7 @@ _WRONG = {
 
 
 def settings(home: Path, proxy: str) -> dict[str, str]:
-    """Variables of the user, whose home is filled for that; NO_PROXY lacks this machine's own addresses."""
+    """Write the user's files into `home`; return the user's variables. NO_PROXY does not contain loopback."""
     for name, text in _FILES.items():
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_text(text.format(home=home))
@@ -63,7 +63,7 @@ def settings(home: Path, proxy: str) -> dict[str, str]:
 
 
 def latin_1(folder: Path) -> dict[str, str]:
-    """Variables for a locale in Latin-1: one that is there, one made in a folder, or without both that of C."""
+    """Return the variables of a Latin-1 locale: an installed one, else one made in `folder`, else C."""
     listed = (
         shutil.which("locale") and subprocess.run(["locale", "-a"], capture_output=True, text=True, check=True).stdout
     )

@@ -1,17 +1,17 @@
-"""A plugin of pytest for mutants: which tests each module has to stand, and one embedded AWS for all.
+"""A plugin of pytest for mutants: it selects the tests of each module, and starts one embedded AWS for all mutants.
 
-The processes of the mutants fork from the one that has started it.
+mutmut forks a process for each mutant from the one that has started it.
 """
 
 import atexit
 import os
 
 import pytest
-import snapshot.telemetry  # noqa: F401 - now, for its handler keeps the standard output, which pytest replaces
+import snapshot.telemetry  # noqa: F401 - now, because its handler keeps the standard output, which pytest replaces
 
 from tests.sandbox.aws import EmbeddedAws
 
-# Beside tests/unit, which is enough for all others, because these talk to somebody. Survivors cost all their tests.
+# Tests of modules that call the API or AWS, besides tests/unit, which is enough for all others. A survivor costs all.
 INTEGRATION = {
     "api.advice": ("client",),
     "api.client": ("client",),
@@ -33,7 +33,7 @@ EmbeddedAws.__exit__ = lambda *_: None  # type: ignore[method-assign]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out the integration tests that are not the mutated module's."""
+    """Leave out the integration tests of other modules than the mutated one."""
     mutant = os.environ.get("MUTANT_UNDER_TEST", "")  # such as snapshot.api.client.x_get__mutmut_1
     if "__mutmut_" in mutant:
         module = mutant.partition(".")[2].rpartition(".")[0]

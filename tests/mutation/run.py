@@ -1,6 +1,6 @@
 """Run mutmut over the function, in a folder with the layout that it knows, and print the score of each module.
 
-It goes on where the last run ended, at most MINUTES from now on.
+It resumes the previous run, and stops after MINUTES.
 """
 
 import json
@@ -21,12 +21,12 @@ LINKS = {
     **{name: name for name in ("events", "README.md", "template.yaml", "tests")},
 }
 MUTMUT = Path(sys.executable).with_name("mutmut")
-# Exit codes of pytest and mutmut; all others are failures, also of a mutant that hangs.
+# Exit codes of pytest and mutmut. All others mean that a test failed, or that the mutant hangs.
 NOT_KILLED = {0: "survived", 5: "untested", 33: "untested", None: "not run"}
 
 
 def main() -> None:
-    """Names of mutants, with wildcards, may follow: of those each is tried again."""
+    """Arguments are names of mutants, with wildcards, which are tried again."""
     FOLDER.mkdir(exist_ok=True)
     for name, target in LINKS.items():
         with suppress(FileExistsError):

@@ -27,9 +27,9 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Fault:
-    """Another response to requests whose path ends in `path`: to the next `times`, after `skip` that succeed.
+    """Answers the next `times` requests whose path ends in `path`, after `skip` that succeed.
 
-    With a `query` only to those that have it in theirs.
+    With a `query`, only requests whose query contains it.
     """
 
     path: str
@@ -39,7 +39,7 @@ class Fault:
     query: str = ""
 
     def takes(self, request: web.Request) -> bool:
-        """Whether this request is to fail; counts it."""
+        """Return whether this request gets the fault, and count it."""
         if self.times == 0 or not request.path.endswith(self.path) or self.query not in request.query_string:
             return False
         if self.skip > 0:
@@ -63,15 +63,15 @@ class SimulatedApi(Paging):
         super().__init__(dialect.paging, tells_has_more=dialect.tells_has_more, tells_total=dialect.tells_total)
         self.dialect = dialect
         self.key = key
-        self.skipped = 0.0  # seconds that the simulation is ahead of the clock
+        self.skipped = 0.0  # seconds by which the simulation is ahead of the clock
         self.latency = 0.0  # seconds before each response
-        self.waits_for = 0  # requests that have to arrive before the first response; a client that waits is refused
+        self.waits_for = 0  # requests that must arrive before the first response; fewer are refused after some seconds
         self.most_at_once = 0  # requests that were open at the same time
-        # Shutdown dates of models (YYYY-MM-DD), beside those of simulated_jobs.BASE_MODELS.
+        # Shutdown dates of models (YYYY-MM-DD), besides those of simulated_jobs.BASE_MODELS.
         self.announced: dict[str, str | None] = {}
         self.faults: list[Fault] = []
         self.requests: list[str] = []  # paths with their queries, in order
-        self.before_page: Callable[[], None] = lambda: None  # called before each page of jobs: they may change
+        self.before_page: Callable[[], None] = lambda: None  # called before each page of jobs, and may change the jobs
         self._started = time.time()
         self._port = port
         self._open = 0
@@ -82,9 +82,9 @@ class SimulatedApi(Paging):
 
     @property
     def jobs(self) -> list[Any]:
-        """Newest first. A bare job object becomes a StaticJob when it is set; to change the list, set it anew.
+        """The jobs, newest first. To change the list, assign a new one; job objects in it become StaticJobs.
 
-        The type is Any because only a test knows which of the two kinds it has set.
+        The type is Any because only a test knows which of the two kinds it has assigned.
         """
         return self._jobs
 
@@ -100,16 +100,16 @@ class SimulatedApi(Paging):
 
     @property
     def secret(self) -> str:
-        """What a secret holds to open this server."""
+        """The value of a secret for this server."""
         return json.dumps(self.dialect.secret(self.key, self.base_url))
 
     @property
     def now(self) -> float:
-        """The simulation's Unix time."""
+        """The Unix time of the simulation."""
         return time.time() + self.skipped
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """One job object as a client sees it now."""
+        """Return a job object as the API returns it now."""
         return self._jobs[self._positions[job_id]].payload(self.now)
 
     def __enter__(self) -> Self:
@@ -167,18 +167,18 @@ class SimulatedApi(Paging):
         return response
 
     async def have_arrived(self, count: int) -> bool:
-        """Whether so many requests have arrived, within some seconds."""
+        """Wait some seconds for `count` requests; return whether they have arrived."""
         end = time.monotonic() + _PATIENCE_SECONDS
         while len(self.requests) < count and time.monotonic() < end:
             await asyncio.sleep(0.002)
         return len(self.requests) >= count
 
     async def _count_requests(self, _request: web.Request) -> web.Response:
-        """The number of requests so far. Not part of the API: for a client in another process."""
+        """Return the number of requests so far, for a client in another process. This is not part of the API."""
         return web.json_response(len(self.requests))
 
     def _refusal(self, request: web.Request) -> web.Response | None:
-        """Why a request is not served, if it is not."""
+        """Return the error for a request that the server refuses, else None."""
         keys = {request.headers.get(name) for name in self.dialect.key_headers}
         if not keys & {f"{prefix}{self.key}" for prefix in self.dialect.key_headers.values()}:
             return _unauthorized(next(iter(keys)) or "")
@@ -192,7 +192,7 @@ class SimulatedApi(Paging):
         self.before_page()
         window = self.window(request.query, self._positions)
         if window is None:
-            return error(404, "No such fine-tuning job: the one after which to go on.", "invalid_request_error")
+            return error(404, "No such fine-tuning job: the cursor `after`.", "invalid_request_error")
         now = self.now
         entries = [job.encoded(now, self.dialect.job) for job in self._jobs[window]]
         return _json(self.body(entries, window, len(self._jobs)))
@@ -213,14 +213,14 @@ class SimulatedApi(Paging):
         paging = Paging(tells_has_more=self.tells_has_more)
         window = paging.window(request.query, {event["id"]: number for number, event in enumerate(events)})
         if window is None:
-            return error(404, "No such event: the one after which to go on.", "invalid_request_error")
+            return error(404, "No such event: the cursor `after`.", "invalid_request_error")
         return _json(paging.body([json.dumps(event).encode() for event in events[window]], window, len(events)))
 
     async def _list_models(self, _request: web.Request) -> web.Response:
         return _json(self.models())
 
     def models(self) -> bytes:
-        """The list of models as JSON."""
+        """Return the list of models as JSON."""
         now = self.now
         jobs = (self.dialect.job(job.payload(now), 0) for job in self._jobs if job.fine_tuned_model(now))
         tuned = {job["fine_tuned_model"]: job["model"] for job in jobs}
@@ -229,7 +229,7 @@ class SimulatedApi(Paging):
 
 
 def error(status: int, message: str, code: str | None = None) -> web.Response:
-    """An error response in the form of the API's."""
+    """Return an error response in the API's form."""
     body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
     return web.json_response(body, status=status)
 

@@ -11,7 +11,7 @@ from tests.sandbox.api import Answer, error
 
 
 def status(code: int, message: str = "Simulated.", error_code: str | None = None, **headers: str) -> Answer:
-    """An error of the API; in the names of headers `_` stands for `-`."""
+    """An error of the API; `_` in the name of a header becomes `-`."""
 
     async def answer(_request: web.Request) -> web.Response:
         response = error(code, message, error_code)
@@ -38,7 +38,7 @@ def html(code: int = 200) -> Answer:
 
 
 def compressed(content: bytes, code: int = 200) -> Answer:
-    """A body that is small on its way and large once it is decompressed."""
+    """A body that is small on the wire, and large when it is decompressed."""
 
     async def answer(_request: web.Request) -> web.Response:
         headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
@@ -48,7 +48,7 @@ def compressed(content: bytes, code: int = 200) -> Answer:
 
 
 async def malformed_headers(request: web.Request) -> web.StreamResponse:
-    """A header without a name, in a response that is fine otherwise."""
+    """A header line without a name, in an otherwise valid response."""
     assert request.transport is not None
     request.transport.write(b'HTTP/1.1 200 OK\r\nno header\r\n\r\n{"object":"list","data":[],"has_more":false}')
     request.transport.close()
@@ -73,7 +73,7 @@ async def truncated(request: web.Request) -> web.StreamResponse:
 
 
 async def stalled(request: web.Request) -> web.StreamResponse:
-    """The body never ends, a byte now and then."""
+    """The body never ends: it arrives byte by byte."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
     for _ in range(300):
@@ -83,7 +83,7 @@ async def stalled(request: web.Request) -> web.StreamResponse:
 
 
 async def trickling(request: web.Request) -> web.StreamResponse:
-    """Not even the headers end, a byte now and then."""
+    """The headers never end: they arrive byte by byte."""
     transport = request.transport
     assert transport is not None
     transport.write(b"HTTP/1.1 200 OK\r\nX-Padding: ")
@@ -94,7 +94,7 @@ async def trickling(request: web.Request) -> web.StreamResponse:
 
 
 async def silent(request: web.Request) -> web.StreamResponse:
-    """The connection stays open, and nothing comes."""
+    """The connection stays open without a response."""
     while request.transport is not None and not request.transport.is_closing():
         await asyncio.sleep(0.1)
     return web.Response()

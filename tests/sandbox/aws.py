@@ -1,4 +1,4 @@
-"""An AWS on loopback for as long as a `with` block lasts: MiniStack in a child process, over TLS, with IAM enforced."""
+"""The embedded AWS: MiniStack on loopback in a child process, over TLS, with IAM enforced."""
 
 import os
 import socket
@@ -21,11 +21,14 @@ from tests.sandbox.ending import signals_held_back
 REGION = "us-east-1"
 ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60
-_new_client: Callable[..., Any] = boto3.client  # its own type takes no names of services but literal ones
+_new_client: Callable[..., Any] = boto3.client  # its own type accepts only literal names of services
 
 
 class EmbeddedAws:
-    """Its `environment` makes boto3, the AWS CLI and the SAM CLI use it; its functions have `way_out` in theirs."""
+    """Runs inside `with`. With its `environment`, boto3, the AWS CLI and the SAM CLI use it.
+
+    Deployed functions get the variables `way_out`.
+    """
 
     def __init__(self, way_out: dict[str, str] | None = None) -> None:
         self._way_out = way_out or no_proxy()
@@ -58,7 +61,7 @@ class EmbeddedAws:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a Ctrl-C is for the parent, which then ends this one in order
+                start_new_session=True,  # a Ctrl-C goes to the parent only, which then ends this process in order
             )
             closing.callback(self._stop)
         self._wait_until_ready()
@@ -74,7 +77,7 @@ class EmbeddedAws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables for AWS clients. The credentials are those of the account's root."""
+        """Variables for AWS clients, with the credentials of the account's root."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_CA_BUNDLE": str(self.certificate),
@@ -86,12 +89,12 @@ class EmbeddedAws:
         }
 
     def advance(self, seconds: float) -> None:
-        """Let time pass for CloudWatch: for its alarms, and for the metrics that are recorded from now on."""
+        """Set CloudWatch's clock ahead, for its alarms and for metrics that are recorded from now on."""
         self._ahead += seconds
         self._clock.write_text(str(self._ahead))
 
     def client(self, service: str, **credentials: str) -> Any:
-        """A boto3 client of the root's, or of other credentials."""
+        """Return a boto3 client with the root's credentials, or with others."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} | credentials
         return _new_client(
             service, region_name=REGION, endpoint_url=self.endpoint, verify=str(self.certificate), **keys
@@ -107,18 +110,18 @@ class EmbeddedAws:
             secrets.put_secret_value(SecretId=name, **given)
 
     def buckets(self) -> set[str]:
-        """The names of all buckets."""
+        """Return the names of all buckets."""
         return {bucket["Name"] for bucket in self.client("s3").list_buckets()["Buckets"]}
 
     def objects(self, bucket: str) -> dict[str, bytes]:
-        """Every object in a bucket: key to content."""
+        """Return every object in a bucket: key to content."""
         s3 = self.client("s3")
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
     def _server_environment(self, folder: Path) -> dict[str, str]:
-        # Only this: the functions inherit it, and the user's own AWS settings must not reach them.
+        # No more: functions inherit it, and the user's own AWS settings must not reach them.
         interpreter = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
         return (
             interpreter
@@ -134,7 +137,7 @@ class EmbeddedAws:
                 "MINISTACK_SSL_KEY": str(folder / "server.key"),
                 "AWS_ENDPOINT_URL": self.endpoint,
                 "AWS_CA_BUNDLE": str(self.certificate),
-                "IOT_MTLS_ENABLED": "false",  # it would listen on every interface
+                "IOT_MTLS_ENABLED": "false",  # without this it listens on every interface
                 "LAMBDA_ASYNC_RETRY_MAX_SECONDS": "1",  # AWS waits minutes
                 "PYTHONUNBUFFERED": "1",
                 "PYTHONUTF8": "1",
@@ -146,7 +149,7 @@ class EmbeddedAws:
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 requests.get(f"{self.endpoint}/_ministack/health", verify=str(self.certificate), timeout=5)
-            except requests.RequestException:  # not yet, or too busy
+            except requests.RequestException:  # not started yet, or busy
                 time.sleep(0.05)
             else:
                 return

@@ -1,4 +1,4 @@
-"""A server in front of the embedded AWS that refuses, drops or holds calls, before or after they are made."""
+"""A proxy in front of the embedded AWS that makes calls fail, before or after AWS gets them."""
 
 import http.client
 import json
@@ -28,10 +28,10 @@ def _with_json(change: Callable[[dict[str, Any]], object]) -> Callable[[dict[str
     return changed
 
 
-# A proxy's own responses with the status 200; the call is not made.
+# Responses of a company's proxy, with status 200; AWS does not get the call.
 BY_PROXY = {"empty with 200": b"", "html with 200": _HTML, "null with 200": b"null", "list with 200": b"[]"}
-# What becomes of a response with which nothing was wrong.
-_ODD: dict[str, Callable[[dict[str, str], bytes], Response]] = {
+# Changes to a valid response of AWS.
+_MALFORMED: dict[str, Callable[[dict[str, str], bytes], Response]] = {
     "no etag": lambda headers, content: ({name: headers[name] for name in headers if name != "etag"}, content),
     "empty etag": lambda headers, content: (headers | {"etag": ""}, content),
     "bad date": lambda headers, content: (headers | {"last-modified": "yesterday"}, content),
@@ -49,20 +49,20 @@ _ODD: dict[str, Callable[[dict[str, str], bytes], Response]] = {
 
 
 class AwsFault(NamedTuple):
-    """What happens to so many calls from the one with this number on, the first being 0, of those of the kind `only`.
+    """A fault of `times` calls that match `only`, beginning with number `first` (from 0).
 
-    The kind is an HTTP status with AWS's code, as in `503 SlowDown` (or with `html`, as a proxy sends it), or one of
-    `dropped before`, `dropped after`, `held`, `entries refused`, and those of BY_PROXY and _ODD.
+    `kind` is an HTTP status with AWS's error code, as in `503 SlowDown` (or with `html`, as a proxy sends it), or
+    `dropped before`, `dropped after`, `held`, `entries refused`, or a key of BY_PROXY or _MALFORMED.
     """
 
     kind: str
     first: int
     times: int
-    only: str = ""  # a pattern in a call's method, path and X-Amz-Target
+    only: str = ""  # a pattern that is searched in the call's method, path and X-Amz-Target
 
 
 class FlakyAws(LoopbackServer):
-    """Its `fault` may be set between runs; since then `calls` counts those of its kind, `hits` those that it failed."""
+    """Set its `fault` between runs; since then, `calls` counts the calls that match it, `hits` those that failed."""
 
     daemon_threads = True
 
@@ -79,7 +79,7 @@ class FlakyAws(LoopbackServer):
         self.calls = self.hits = 0
 
     def next_kind(self, call: str) -> str:
-        """The kind of fault of the call that has just arrived, or nothing."""
+        """Count a call, and return the kind of its fault; empty for none."""
         with self._lock:
             fault = self.fault
             if fault is None or not re.search(fault.only, call):
@@ -113,8 +113,8 @@ class _Call(BaseHTTPRequestHandler):
             status, headers, content = self.forward(body)
             if kind == "entries refused":
                 headers, content = self.with_refusals(headers, content, refused)
-            if kind in _ODD:
-                headers, content = _ODD[kind]({name.lower(): headers[name] for name in headers}, content)
+            if kind in _MALFORMED:
+                headers, content = _MALFORMED[kind]({name.lower(): headers[name] for name in headers}, content)
             if kind == "dropped after":
                 self.close_connection = True
             else:
@@ -139,7 +139,7 @@ class _Call(BaseHTTPRequestHandler):
         return {"Content-Type": "application/xml"}, f"<Error><Code>{code}</Code></Error>".encode()
 
     def without_some_entries(self, body: bytes) -> tuple[bytes, int]:
-        """The call without its last entries, and how many these are; other calls stay whole."""
+        """Return the body of a PutEvents without half of its entries, and how many were removed; others unchanged."""
         if not self.headers.get("X-Amz-Target", "").endswith("PutEvents"):
             return body, 0
         entries = json.loads(body)["Entries"]

@@ -20,7 +20,7 @@ from tests.sandbox.stack import InvocationError, Stack
 
 
 def main() -> int:
-    """Run; returns the exit status."""
+    """Run the demo, and return the exit status."""
     prepare()
     end_in_order()
     out = way_out(os.environ)
@@ -28,7 +28,7 @@ def main() -> int:
     try:
         return _run(out)
     except KeyboardInterrupt:
-        return 130  # a shell's for Ctrl-C
+        return 130  # as a shell does for Ctrl-C
 
 
 def _run(out: dict[str, str]) -> int:
@@ -53,7 +53,7 @@ def _run(out: dict[str, str]) -> int:
 
 
 def _list_own_jobs(stack: Stack, secret: dict[str, str]) -> None:
-    """List the jobs behind the user's key, and what has changed since the last time on this machine."""
+    """List the jobs that the user's key can see, and what has changed since the previous run on this machine."""
     value = json.dumps(secret)
     stack.put_secret("default", value)
     since = local_copy.put_back(stack, value)
@@ -85,12 +85,12 @@ def _take_snapshot(stack: Stack, what: str) -> dict[str, Any]:
 
 
 def _listen(stack: Stack) -> tuple[queues.Queue, queues.Queue]:
-    """Queues of the events and of the messages from now on."""
+    """Return queues that receive the events and the messages from now on."""
     return queues.of_bus(stack.aws), queues.of_topic(stack.aws, stack.outputs["Topic"])
 
 
 def _own_secret() -> dict[str, str] | None:
-    """The secret that the official SDK's variables ask for; None without a key."""
+    """Return a secret made of the official SDK's variables; None without a key."""
     if not (key := os.environ.get("OPENAI_API_KEY")):
         return None
     names = {"organization": "OPENAI_ORG_ID", "project": "OPENAI_PROJECT_ID"}

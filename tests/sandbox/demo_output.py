@@ -15,14 +15,14 @@ from tests.sandbox.stack import Stack
 
 ROWS_SHOWN = 8
 COLUMNS_SHOWN = ("created_at", "status", "id", "model")
-_ALARM_SECONDS = 1.5  # within which the embedded AWS evaluates its alarms
+_ALARM_SECONDS = 1.5  # the embedded AWS evaluates its alarms within this time
 
 console = Console(highlight=False)
 
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Show what is going on, and how long it took."""
+    """Show what is being done, and how long it took."""
     started = time.monotonic()
     with console.status(what + " …"):
         yield
@@ -30,12 +30,12 @@ def step(what: str) -> Iterator[None]:
 
 
 def snapshot(stack: Stack, summary: dict[str, Any]) -> None:
-    """Show the newest jobs of a run's snapshot, its counts and metrics, and leave a copy of the file."""
+    """Show the newest jobs of a run's snapshot, its counts and metrics, and copy the file into snapshots/."""
     body = stack.objects()[summary["key"]]
     header, *rows = (line.split("\t") for line in body.decode().splitlines())
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in COLUMNS_SHOWN:
-        # The only one that may be cut is the last: with no_wrap rich would cut it without an ellipsis.
+        # Only the last one may be cut; rich shows an ellipsis only without no_wrap.
         table.add_column(column, no_wrap=column != COLUMNS_SHOWN[-1], overflow="ellipsis")
     for row in rows[:ROWS_SHOWN]:
         job = dict(zip(header, row, strict=True))
@@ -59,7 +59,7 @@ def snapshot(stack: Stack, summary: dict[str, Any]) -> None:
 
 
 def changes(stack: Stack, summary: dict[str, Any], since: str, events: Queue, messages: Queue) -> None:
-    """Show what has changed `since` a time, and what was sent of it to two queues."""
+    """Show the changes `since` a time, and the events and messages that were sent."""
     time.sleep(_ALARM_SECONDS)
     counts = {name: count for name, count in summary["changes"].items() if count}
     console.print(f"\n[bold]Changes[/] {since}{'' if counts else ': none'}")
@@ -75,7 +75,7 @@ def changes(stack: Stack, summary: dict[str, Any], since: str, events: Queue, me
             what = f"{detail['model']}: {detail['shutdown_date']}"
         console.print(f"  {event['detail-type']}\n    {escape(what)}")
     texts = [message["Message"].strip('"') for message in messages.receive()]
-    texts = [text for text in texts if not text.startswith("{")]  # an alarm's are JSON
+    texts = [text for text in texts if not text.startswith("{")]  # alarms send JSON
     if texts:
         console.print("\n[bold]Messages[/] to the topic, for e-mail, chat or a pager")
     for text in texts:

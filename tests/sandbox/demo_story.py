@@ -1,4 +1,4 @@
-"""What happens in the simulated API between the two snapshots of `make run`."""
+"""The changes in the simulated API between the two snapshots of `make run`."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.simulated_jobs import SimulatedJob, new_job
 
-_HOURS = 9  # longer than the story lasts
+_HOURS = 9  # longer than the demo runs
 
 
 def begin(api: SimulatedApi) -> None:

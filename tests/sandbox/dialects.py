@@ -1,13 +1,13 @@
-"""How servers of the fine-tuning API differ: in where they stand, how they page, and how they word jobs and models."""
+"""Differences between servers of the fine-tuning API: paths, paging, and the fields of jobs and models."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-# A job object as OpenAI words it and the Unix time of its last change, as the server words it.
+# Takes a job object of OpenAI and the Unix time of its last change; returns the server's job object.
 WordJob = Callable[[dict[str, Any], int], dict[str, Any]]
-# The name of a model, its base or itself, and when it is shut down (YYYY-MM-DD), as the server words them.
+# Takes a model's name, its base model (or itself), and its shutdown date (YYYY-MM-DD); returns the server's object.
 WordModel = Callable[[str, str, str | None], dict[str, Any]]
 
 
@@ -21,7 +21,7 @@ def _openai_model(model: str, _base: str, end: str | None) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Dialect:
-    """One kind of server. `query` and `headers` are what every request has to carry beside the key."""
+    """One kind of server. Every request must have its `query` and `headers`, besides the key."""
 
     path: str = "/v1"
     query: Mapping[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Dialect:
     model: WordModel = _openai_model
 
     def secret(self, key: str, base_url: str) -> dict[str, Any]:
-        """What a secret holds to open a server of this kind."""
+        """Return the content of a secret for a server of this kind."""
         headers = {**self.headers, **{name: key for name, prefix in self.key_headers.items() if not prefix}}
         wanted = {"default_headers": headers, "default_query": {**self.query}}
         paging = {} if self.paging == "after" else {"paging": self.paging}
@@ -47,13 +47,13 @@ class Dialect:
 
 # --- Azure ---
 
-# Of the states in its specification (FineTuningState, OperationState):
+# The states are in its specification (FineTuningState, OperationState):
 # https://github.com/Azure/azure-rest-api-specs/tree/main/specification/cognitiveservices/data-plane/AzureOpenAI
 _AZURE_STATUSES = {"validating_files": "pending", "queued": "notRunning"}
 
 
 def _azure_job(job: dict[str, Any], _changed_at: int) -> dict[str, Any]:
-    """Nulls for what OpenAI has, and a model named like the job: as in examples/get_finetuning_jobs.json."""
+    """Return a job as in examples/get_finetuning_jobs.json: with nulls, and a model named after the job."""
     ended = job["status"] == "succeeded"
     return job | {
         "status": _AZURE_STATUSES.get(job["status"], job["status"]),
@@ -68,7 +68,7 @@ def _azure_job(job: dict[str, Any], _changed_at: int) -> dict[str, Any]:
 
 
 def _azure_model(model: str, base: str, end: str | None) -> dict[str, Any]:
-    """As in examples/get_models.json: a fine-tuned model has no end of its own fine-tuning."""
+    """Return a model as in examples/get_models.json: a fine-tuned one has no date for the end of fine-tuning."""
     inference = {"inference": _unix(end)} if end else {}
     is_tuned = ".ft-" in model
     return {
@@ -113,7 +113,7 @@ def _mistral_job(job: dict[str, Any], changed_at: int) -> dict[str, Any]:
 
 
 def _mistral_model(model: str, base: str, end: str | None) -> dict[str, Any]:
-    """https://docs.mistral.ai/api/endpoint/models: a base model's card, or that of a fine-tuned one."""
+    """https://docs.mistral.ai/api/endpoint/models: the card of a base model or of a fine-tuned one."""
     tuned = {"type": "fine-tuned", "job": "ftjob", "root": base, "archived": False}
     return {
         "id": model,
@@ -139,12 +139,12 @@ AZURE = Dialect(
     job=_azure_job,
     model=_azure_model,
 )
-# https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle: as OpenAI's, the version is optional.
+# https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle: like OpenAI's, without a version.
 AZURE_V1 = replace(AZURE, path="/openai/v1", query={}, key_headers={"authorization": "Bearer "})
 MISTRAL = Dialect(
     paging="page", tells_has_more=False, tells_total=True, gives_events=False, job=_mistral_job, model=_mistral_model
 )
-# LiteLLM refuses a request that does not name the provider, and knows no events:
+# LiteLLM refuses a request that does not name the provider, and has no events:
 # https://github.com/BerriAI/litellm/blob/main/litellm/proxy/fine_tuning_endpoints/endpoints.py
 GATEWAY = Dialect(
     query={"custom_llm_provider": "openai"},

@@ -1,4 +1,4 @@
-"""Ends in order, whoever ends it."""
+"""Signals: a program that is ended removes its processes and folders first."""
 
 import signal
 import tempfile
@@ -9,9 +9,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def end_in_order() -> None:
-    """Raise KeyboardInterrupt at the first of the signals that end a program; ignore those that come after it."""
-    tempfile.gettempdir()  # tries the folder with a file at its first use, which a signal might leave there
-    # Ctrl-C even if it is ignored, as by what a shell starts with &. Not so SIGHUP, which nohup ignores.
+    """Raise KeyboardInterrupt at the first signal that would end the program, and ignore later ones."""
+    tempfile.gettempdir()  # at its first use, tempfile writes a test file, which a signal could leave behind
+    # SIGINT even if it is ignored, as in a job that a shell starts with &; an ignored SIGHUP is left alone, for nohup.
     for number in _SIGNALS:
         if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _end)
@@ -19,13 +19,13 @@ def end_in_order() -> None:
 
 def _end(*_: object) -> None:
     for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # make passes on what the terminal has sent already
+        signal.signal(number, signal.SIG_IGN)  # make forwards a signal that the terminal has sent to all
     raise KeyboardInterrupt
 
 
 @contextmanager
 def signals_held_back() -> Iterator[None]:
-    """Let a signal wait until what is made in here can also be removed; a process that is started inherits that."""
+    """Delay signals until the end of the block, so that what it creates is removed; child processes inherit this."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield

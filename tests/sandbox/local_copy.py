@@ -1,4 +1,4 @@
-"""The newest table of an account, kept on this machine, so that the next `make run` can say what has changed since."""
+"""A copy of an account's newest table on this machine, with which the next `make run` compares."""
 
 import json
 
@@ -13,10 +13,10 @@ _KEY = "latest/default.tsv"
 
 
 def put_back(stack: Stack, secret: str) -> str:
-    """Make the kept table of the account behind a secret the source's newest; its time, empty if there is none."""
+    """Write the copy for this account to the bucket as `latest`; return its time, empty without a copy."""
     try:
         path = _FOLDER / f"{parse('default', secret, '').fingerprint}.json"
-    except SecretError:  # which the run reports
+    except SecretError:  # the run reports it
         return ""
     if not path.exists():
         return ""
@@ -28,7 +28,7 @@ def put_back(stack: Stack, secret: str) -> str:
 
 
 def keep(stack: Stack) -> None:
-    """Keep the source's newest table, under the fingerprint of its account."""
+    """Copy the newest table to this machine, under the fingerprint of its account."""
     newest = stack.aws.client("s3").get_object(Bucket=stack.outputs["SnapshotBucket"], Key=_KEY)
     kept = {"metadata": newest["Metadata"], "table": newest["Body"].read().decode()}
     _FOLDER.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""How the simulated API divides its lists into pages."""
+"""The paging of the simulated API."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,18 +8,18 @@ DEFAULT_PAGE = 20
 
 
 class Paging:
-    """Settings of a server, which may be set while it serves."""
+    """The settings of a server; they may be changed while it serves."""
 
     def __init__(self, paging: str = "after", *, tells_has_more: bool = True, tells_total: bool = False) -> None:
-        self.paging = paging  # "after", "page" or "none", as a secret has it
+        self.paging = paging  # "after", "page" or "none", as in a secret
         self.largest_page = LARGEST_PAGE
         self.tells_has_more = tells_has_more
         self.tells_total = tells_total
-        self.ignores_place = False  # gives the first page, whichever is asked for
-        self.unknown_cursor = "404"  # or "empty", or "restart": what comes after a job that is not there
+        self.ignores_place = False  # returns the first page to every request
+        self.unknown_cursor = "404"  # or "empty", or "restart": the response to a cursor that it does not know
 
     def window(self, query: Mapping[str, str], positions: Mapping[str, int]) -> slice | None:
-        """Which entries a request asks for, whose places by id are given; None for a cursor to be refused."""
+        """Return which entries a request gets, of those in `positions` (id to index); None to refuse its cursor."""
         if self.paging == "none":
             return slice(0, len(positions))
         size = max(1, min(int(query.get("limit", query.get("page_size", DEFAULT_PAGE))), self.largest_page))
@@ -35,7 +35,7 @@ class Paging:
         return {"404": None, "empty": len(positions), "restart": 0}[self.unknown_cursor]
 
     def body(self, entries: Sequence[bytes], window: slice, total: int) -> bytes:
-        """A list object with one page's entries."""
+        """Return a list object with the entries of one page."""
         has_more = f',"has_more":{json.dumps(window.stop < total)}' if self.tells_has_more else ""
         count = f',"total":{total}' if self.tells_total else ""
         return b'{"object":"list","data":[' + b",".join(entries) + b"]" + f"{has_more}{count}}}".encode()

@@ -1,4 +1,4 @@
-"""Queues that get what a topic or an event bus of the embedded AWS sends."""
+"""Queues that receive what a topic or an event bus of the embedded AWS sends."""
 
 import json
 import uuid
@@ -10,7 +10,7 @@ OUR_EVENTS = json.dumps({"source": ["fine-tuning.snapshots"]})
 
 
 class Queue:
-    """A queue into which an AWS service may write; `arn` is its address."""
+    """A queue to which an AWS service may send; `arn` is its ARN."""
 
     def __init__(self, aws: EmbeddedAws, service: str) -> None:
         self._sqs = aws.client("sqs")
@@ -27,7 +27,7 @@ class Queue:
         self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": policy})
 
     def receive(self) -> list[Any]:
-        """The JSON of each message that has arrived since the last call."""
+        """Return the JSON of each message that has arrived since the last call."""
         received = []
         while messages := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
@@ -37,14 +37,14 @@ class Queue:
 
 
 def of_topic(aws: EmbeddedAws, topic_arn: str) -> Queue:
-    """A queue of what the topic sends: objects with Subject and Message."""
+    """Return a queue that receives what a topic sends: objects with Subject and Message."""
     queue = Queue(aws, "sns.amazonaws.com")
     aws.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=queue.arn)
     return queue
 
 
 def of_bus(aws: EmbeddedAws, bus: str = "default", pattern: str = OUR_EVENTS) -> Queue:
-    """A queue of the events on a bus that match a pattern: without one, the project's."""
+    """Return a queue that receives the events on a bus that match a pattern; by default the project's."""
     queue = Queue(aws, "events.amazonaws.com")
     events, rule = aws.client("events"), f"rule-{uuid.uuid4().hex}"
     events.put_rule(Name=rule, EventBusName=bus, EventPattern=pattern)

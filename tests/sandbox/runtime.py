@@ -1,7 +1,7 @@
-"""A function under AWS's own runtime client (awslambdaric), with Lambda's side of it on loopback.
+"""A function in AWS's runtime interface client (awslambdaric), with a Lambda runtime API on loopback.
 
-What the client asks and sends: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
-Which variables Lambda sets: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+The runtime API: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+The variables that Lambda sets: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 """
 
 import json
@@ -23,12 +23,12 @@ Item = TypeVar("Item")
 
 
 class Invocation(NamedTuple):
-    """What came of one invocation."""
+    """The result of one invocation."""
 
     request_id: str
     outcome: str  # `response` or `error`
     payload: Any
-    output: list[str]  # the lines that were written meanwhile
+    output: list[str]  # the lines that were logged during it
 
 
 class LambdaProcess:
@@ -56,9 +56,9 @@ class LambdaProcess:
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "_HANDLER": configuration["Handler"],
-            # On Lambda too the artifact comes before the runtime's own packages.
+            # As in Lambda, the artifact comes before the runtime's own packages.
             "PYTHONPATH": str(artifact),
-            # /var/task is read-only; what is compiled here would be uploaded by the next deployment.
+            # As in Lambda, where /var/task is read-only: compiled files would be uploaded by the next deployment.
             "PYTHONDONTWRITEBYTECODE": "1",
             **configuration["Environment"]["Variables"],
             **environment,
@@ -67,13 +67,13 @@ class LambdaProcess:
     def __enter__(self) -> Self:
         threading.Thread(target=self._api.serve_forever, daemon=True).start()
         self._log = tempfile.NamedTemporaryFile()
-        with Path(self._log.name).open("ab") as log:  # another opening: this process must not move that one's position
+        with Path(self._log.name).open("ab") as log:  # opened again, so that the positions of the two are independent
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self._artifact,
                 env=self._environment,
                 stdout=log,
-                stderr=subprocess.STDOUT,  # Lambda logs both, and what the runtime itself says
+                stderr=subprocess.STDOUT,  # Lambda logs both, and the runtime's own lines
             )
         try:
             self._next(self._api.requests)
@@ -90,7 +90,7 @@ class LambdaProcess:
         self._log.close()
 
     def invoke(self, event: Any, seconds: float = 300) -> Invocation:
-        """Let the function run, with so many seconds until Lambda would end it."""
+        """Invoke the function, with this many seconds until its time-out."""
         request_id = str(uuid.uuid4())
         headers = {
             "Content-Type": "application/json",
@@ -106,7 +106,7 @@ class LambdaProcess:
         return Invocation(request_id, path.split("/")[-1], json.loads(body), self._new_output())
 
     def open_files_and_threads(self) -> tuple[int, int]:
-        """How many the process has."""
+        """Return the number of open files and of threads of the process."""
         process = Path(f"/proc/{self._process.pid}")
         return len([*(process / "fd").iterdir()]), len([*(process / "task").iterdir()])
 
@@ -122,12 +122,12 @@ class LambdaProcess:
 
 
 class _RuntimeApi(ThreadingHTTPServer):
-    daemon_threads = True  # one waits for the invocation after the last
+    daemon_threads = True  # one request waits for the invocation after the last
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Call)
         self.invocations: SimpleQueue[tuple[dict[str, str], bytes]] = SimpleQueue()  # headers and event
-        self.requests: SimpleQueue[str] = SimpleQueue()  # for an invocation: the process is ready
+        self.requests: SimpleQueue[str] = SimpleQueue()  # a request for an invocation: the process is ready
         self.reports: SimpleQueue[tuple[str, bytes]] = SimpleQueue()  # path and body
 
 
@@ -136,12 +136,12 @@ class _Call(BaseHTTPRequestHandler):
     server: _RuntimeApi
 
     def do_GET(self) -> None:
-        """Of …/runtime/invocation/next."""
+        """Serve …/runtime/invocation/next."""
         self.server.requests.put(self.path)
         self._reply(200, *self.server.invocations.get())
 
     def do_POST(self) -> None:
-        """Of …/runtime/invocation/ID/response and …/error, and of …/runtime/init/error."""
+        """Serve …/runtime/invocation/ID/response and …/error, and …/runtime/init/error."""
         self.server.reports.put((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
         self._reply(202, {"Content-Type": "application/json"}, b'{"status": "OK"}')
 
@@ -153,4 +153,4 @@ class _Call(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""

@@ -20,7 +20,7 @@ _NEW_JOB_SECONDS = 90
 
 
 def main() -> None:
-    """Keep everything up until interrupted."""
+    """Run until interrupted."""
     prepare()
     end_in_order()
     isolate()
@@ -52,7 +52,7 @@ def _keep_up() -> None:
 
 
 def for_a_shell(environment: Mapping[str, str]) -> str:
-    """Lines that leave a shell these settings of AWS, and no others."""
+    """Return shell commands that set these AWS variables and unset all others."""
     exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
     return "\n".join(["  unset $(env | sed -n 's/^\\(AWS_[A-Z0-9_]*\\)=.*/\\1/p')", *(f"  {line}" for line in exports)])
 

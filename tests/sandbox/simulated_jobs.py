@@ -1,4 +1,4 @@
-"""Simulated fine-tuning jobs that progress with time, and the models that they were made from."""
+"""Simulated fine-tuning jobs that progress with time, and their base models."""
 
 import json
 import random
@@ -31,7 +31,7 @@ _FAILURES = (
 
 @dataclass
 class SimulatedJob:
-    """A job whose status follows from the time: `stages` are (Unix time, status), in order of time."""
+    """A job whose status depends on the time: `stages` are (Unix time, status), in order of time."""
 
     id: str
     model: str
@@ -47,28 +47,28 @@ class SimulatedJob:
         return int(self.stages[0][0])
 
     def reached(self, now: float) -> list[tuple[float, str]]:
-        """The stages that the job has reached at `now`; at least the first."""
+        """Return the stages that the job has reached at `now`: at least the first."""
         return [stage for stage in self.stages if stage[0] <= now] or self.stages[:1]
 
     def status(self, now: float) -> str:
-        """The job's status at a time."""
+        """Return the job's status at a time."""
         time, last = self.stages[-1]
         return last if time <= now else self.reached(now)[-1][1]
 
     def finish(self, status: str, at: float) -> None:
-        """End the job with `status` at a time, instead of the end that it would have had."""
+        """End the job with `status` at a time, whatever its own stages are."""
         self.stages = [*(stage for stage in self.stages if stage[0] < at), (at, status)]
         self._encoded.clear()
 
     def encoded(self, now: float, word: WordJob) -> bytes:
-        """The job object as JSON, as a server words it; made once for each status."""
+        """Return the server's job object as JSON, built once for each status."""
         key = self.status(now), word
         if key not in self._encoded:
             self._encoded[key] = json.dumps(word(self.payload(now), int(self.reached(now)[-1][0]))).encode()
         return self._encoded[key]
 
     def payload(self, now: float) -> dict[str, Any]:
-        """The job object as the API returns it."""
+        """Return the job object as OpenAI's API returns it."""
         reached, status = self.reached(now)[-1]
         ended = status in {"succeeded", "failed", "cancelled"}
         succeeded = status == "succeeded"
@@ -101,11 +101,11 @@ class SimulatedJob:
         }
 
     def fine_tuned_model(self, now: float) -> str | None:
-        """The name of the model that the job has made, if it has succeeded."""
+        """Return the name of the model that the job has made, None if it has not succeeded."""
         return f"ft:{self.model}:acme:{self.suffix}:{self.id[-8:]}" if self.status(now) == "succeeded" else None
 
     def events(self, now: float) -> list[dict[str, Any]]:
-        """The job's events, newest first."""
+        """Return the job's events, newest first."""
         return [
             {
                 "object": "fine_tuning.job.event",
@@ -121,31 +121,31 @@ class SimulatedJob:
 
 
 class StaticJob(dict[str, Any]):
-    """A job object that stays as it is, whatever the time; read like a SimulatedJob."""
+    """A job object that does not change with time; it has the methods of a SimulatedJob."""
 
     @property
     def id(self) -> str:
         return str(self["id"])
 
     def encoded(self, _now: float, word: WordJob) -> bytes:
-        """The job object as JSON, as a server words it."""
+        """Return the server's job object as JSON."""
         return json.dumps(word(self, self.get("updated_at") or self.get("finished_at") or 0)).encode()
 
     def payload(self, _now: float) -> dict[str, Any]:
-        """The job object itself."""
+        """Return the job object itself."""
         return self
 
     def fine_tuned_model(self, _now: float) -> str | None:
-        """The name of the model that the job has made, if any."""
+        """Return the name of the model that the job has made, if any."""
         return self.get("fine_tuned_model")
 
     def events(self, _now: float) -> list[dict[str, Any]]:
-        """None: what happened to the job is not known."""
+        """Return no events: its history is not known."""
         return []
 
 
 def new_job(chance: random.Random, created_at: float, ends_as: str, hours: float | None = None) -> SimulatedJob:
-    """A job created at a time, which runs for some hours and ends with the status `ends_as`."""
+    """Return a job that is created at a time, runs for some hours, and ends with the status `ends_as`."""
     hours = chance.uniform(0.3, 6) if hours is None else hours
     return SimulatedJob(
         id="ftjob-" + "".join(chance.choices(string.ascii_letters + string.digits, k=24)),
@@ -164,7 +164,7 @@ def new_job(chance: random.Random, created_at: float, ends_as: str, hours: float
 
 
 def new_jobs(count: int, now: float, seed: int = 7) -> list[SimulatedJob]:
-    """`count` jobs, newest first, of which at least the newest is active; the same for the same arguments."""
+    """Return `count` jobs, newest first, of which at least the newest is active; equal arguments give equal jobs."""
     chance = random.Random(seed)
     jobs = []
     created_at = now - 20 * 60
@@ -177,9 +177,9 @@ def new_jobs(count: int, now: float, seed: int = 7) -> list[SimulatedJob]:
 
 
 def models(tuned: Mapping[str, str], today: date, announced: dict[str, str | None], word: WordModel) -> bytes:
-    """The list of models as JSON: base models, with the `announced` dates or their own, and the fine-tuned ones.
+    """Return the list of models as JSON: base models, with the `announced` dates or their own, and fine-tuned models.
 
-    `tuned` has the fine-tuned models with their bases.
+    `tuned` maps each fine-tuned model to its base model.
     """
     ends: dict[str, str | None] = {
         base: None if days is None else str(today + timedelta(days=days)) for base, days in BASE_MODELS.items()

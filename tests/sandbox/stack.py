@@ -1,4 +1,4 @@
-"""The project's stack in the embedded AWS: deployed as a user would, and what one does with it afterwards."""
+"""The project's stack in the embedded AWS."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _WAITING = {"Delay": 0.1, "MaxAttempts": 600}
 
 
 class InvocationError(Exception):
-    """The function raised; the message is the one that Lambda reports."""
+    """The function failed; the message is the one that Lambda reports."""
 
 
 class Stack:
@@ -26,13 +26,13 @@ class Stack:
     def __init__(self, aws: EmbeddedAws, name: str, parameters: Mapping[str, str]) -> None:
         self.aws = aws
         self.name = name
-        # Secrets are the account's, not the stack's: a prefix of its own keeps it from another's.
+        # Secrets belong to the account: with its own prefix, a stack does not use those of another one.
         self.parameters = {"SecretPrefix": f"{name}/"} | dict(parameters)
         self.outputs: dict[str, str] = {}
         self._deploy()
 
     def update(self, **parameters: str) -> None:
-        """Deploy again with some parameters changed."""
+        """Deploy again with these parameters changed."""
         self.parameters |= parameters
         self._deploy()
 
@@ -52,17 +52,17 @@ class Stack:
         return result
 
     def objects(self) -> dict[str, bytes]:
-        """Every object in the bucket: key to content."""
+        """Return every object in the bucket: key to content."""
         return self.aws.objects(self.outputs["SnapshotBucket"])
 
     def logs(self) -> list[str]:
-        """Every line that the function has logged, metrics included."""
+        """Return every line that the function has logged, including metrics."""
         logs = self.aws.client("logs")
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=self.outputs["LogGroup"])
         return [event["message"] for page in pages for event in page["events"]]
 
     def metrics(self) -> dict[tuple[str, frozenset[tuple[str, str]]], list[float]]:
-        """Every value of every metric of the function: (name, dimensions) to values, oldest first."""
+        """Return all values of the function's metrics: (name, dimensions) to values, oldest first."""
         values: dict[tuple[str, frozenset[tuple[str, str]]], list[float]] = {}
         for line in map(_json_or_none, self.logs()):
             for directive in line["_aws"]["CloudWatchMetrics"] if line and "_aws" in line else ():
@@ -73,7 +73,7 @@ class Stack:
         return values
 
     def physical_ids(self, resource_type: str) -> dict[str, str]:
-        """The stack's resources of a type: logical id to the name that AWS gave."""
+        """Return the stack's resources of a type: logical id to physical id."""
         pages = self.aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
         return {
             resource["LogicalResourceId"]: resource["PhysicalResourceId"]
@@ -83,7 +83,7 @@ class Stack:
         }
 
     def alarms(self) -> dict[str, dict[str, Any]]:
-        """The stack's alarms as CloudWatch describes them now, by logical id."""
+        """Return the stack's alarms as DescribeAlarms returns them, by logical id."""
         names = self.physical_ids("AWS::CloudWatch::Alarm")
         described = self.aws.client("cloudwatch").describe_alarms(AlarmNames=list(names.values()))["MetricAlarms"]
         by_name = {alarm["AlarmName"]: alarm for alarm in described}
@@ -112,7 +112,7 @@ class Stack:
 
 
 def _packaged(aws: EmbeddedAws) -> Path:
-    """The built template with the function uploaded to the embedded AWS, once: SAM takes seconds for it."""
+    """Upload the function with `sam package`, and return the template; only once, because SAM takes seconds for it."""
     template = aws.folder / "packaged.yaml"
     if not template.exists():
         if not BUILT_TEMPLATE.exists():
@@ -131,8 +131,8 @@ def _packaged(aws: EmbeddedAws) -> Path:
 
 
 def sam_environment(aws: EmbeddedAws) -> dict[str, str]:
-    """The environment of a user whose only AWS account is the embedded one."""
-    # A home of its own: SAM writes there, and AWS's tools read more than settings there. SAM leaves temporary folders.
+    """Return the environment of a user whose only AWS account is the embedded one."""
+    # An own home, because SAM and AWS's tools read and write there, and an own folder for SAM's temporary files.
     own = dict.fromkeys(("HOME", "TMPDIR"), str(aws.folder))
     return without_settings(os.environ) | aws.environment | own | {"SAM_CLI_POLL_DELAY": "0.2"}
 

@@ -1,4 +1,4 @@
-"""A simulated account that stands still during a run, and whose jobs come, change and go between two."""
+"""A simulated account whose jobs are created, changed and removed between runs, not during one."""
 
 import random
 from typing import Any
@@ -14,13 +14,13 @@ _NEXT = {
     "queued": ("running", "running", "cancelled"),
     "running": ("succeeded", "succeeded", "failed", "cancelled", "paused"),
     "paused": ("running", "melting"),
-    "melting": ("running",),  # a status that nobody knows
+    "melting": ("running",),  # an unknown status
 }
 _MODELS = ("gpt-4o-mini-2024-07-18", "gpt-4.1-mini-2025-04-14", "gpt-4.1-nano-2025-04-14")
 
 
 class Account:
-    """The jobs behind a SimulatedApi; `ghosts` had ended before they went, unseen by an incremental listing."""
+    """The jobs of a SimulatedApi. `ghosts` were removed after they had ended; only a full listing notices that."""
 
     def __init__(self, api: SimulatedApi, chance: random.Random) -> None:
         self.api = api
@@ -34,11 +34,11 @@ class Account:
 
     @property
     def truth(self) -> dict[str, str]:
-        """The status of every job."""
+        """The status of each job, by id."""
         return {job["id"]: job["status"] for job in self.api.jobs}
 
     def step(self) -> None:
-        """Let some time pass."""
+        """Change, remove and create some jobs."""
         chance = self.chance
         self.api.jobs = [
             self._with_status(job, chance.choice(_NEXT[job["status"]]))
@@ -62,10 +62,10 @@ class Account:
 
     def _remove(self, place: int) -> None:
         jobs = list(self.api.jobs)
-        gone = jobs.pop(place)
+        removed = jobs.pop(place)
         self.api.jobs = jobs
-        if gone["status"] in TERMINAL:
-            self.ghosts[gone["id"]] = gone["status"]
+        if removed["status"] in TERMINAL:
+            self.ghosts[removed["id"]] = removed["status"]
 
     def _with_status(self, job: dict[str, Any], status: str) -> dict[str, Any]:
         self._clock += 1

@@ -1,4 +1,4 @@
-"""Fixtures of the integration tests, and the figures at the end."""
+"""The fixtures of the integration tests, and figures that are printed at the end."""
 
 import pytest
 
@@ -9,7 +9,7 @@ FIGURES = pytest.StashKey[list[str]]()
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> list[str]:
-    """Lines to be shown at the end, whether the test passes or not."""
+    """Lines that are printed at the end, whether the test passes or not."""
     return request.config.stash.setdefault(FIGURES, [])
 
 

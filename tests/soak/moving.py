@@ -1,4 +1,4 @@
-"""A simulated account whose jobs come, change and go also while they are listed, and what is true of it."""
+"""A simulated account whose jobs are created, changed and removed even while they are listed."""
 
 import random
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _ORDERS = ("newest", "newest", "newest", "oldest", "random", "flipping", "update
 
 @dataclass(frozen=True)
 class Server:
-    """How a server orders and pages, drawn by chance."""
+    """The order, paging and fields of a simulated server."""
 
     order: str
     paging: str
@@ -33,11 +33,11 @@ class Server:
     unknown_cursor: str
     gives_single_jobs: bool
     tells_updated_at: bool
-    restless: float  # how likely something changes before a page
+    change_rate: float  # the probability that something changes before a page
 
     @classmethod
-    def drawn(cls, chance: random.Random) -> "Server":
-        """Any of them."""
+    def random_one(cls, chance: random.Random) -> "Server":
+        """Return a random server."""
         paging = chance.choice(("after", "after", "after", "page"))
         return cls(
             order=chance.choice(_ORDERS),
@@ -48,11 +48,11 @@ class Server:
             unknown_cursor=chance.choice(("404", "empty", "restart")),
             gives_single_jobs=chance.random() < 0.8,
             tells_updated_at=chance.random() < 0.8,
-            restless=chance.choice((0, 0.02, 0.1, 0.4)),
+            change_rate=chance.choice((0, 0.02, 0.1, 0.4)),
         )
 
     def api(self) -> SimulatedApi:
-        """A server of this kind, without jobs."""
+        """Return such a server, without jobs."""
         dialect = Dialect(
             paging=self.paging,
             tells_has_more=self.tells_has_more,
@@ -65,10 +65,10 @@ class Server:
 
 
 class MovingAccount:
-    """The jobs behind an api, and what may be said of them."""
+    """The jobs of a simulated API, and the rules that a table of them must obey."""
 
     def __init__(self, api: SimulatedApi, server: Server, chance: random.Random) -> None:
-        self.restless = server.restless
+        self.change_rate = server.change_rate
         self._api = api
         self._server = server
         self._chance = chance
@@ -77,23 +77,23 @@ class MovingAccount:
         self._run = 0
         self._jobs: dict[str, dict[str, Any]] = {}
         self._ranks: dict[str, float] = {}
-        self._states: dict[str, set[str]] = {}  # that each job had during the run
+        self._states: dict[str, set[str]] = {}  # the statuses of each job during the run
         self._unchanged: set[str] = set()
-        self._told_created: set[str] = set()
-        self._most = min(130, 30 * server.largest_page)  # or there would be too many requests
+        self._reported_created: set[str] = set()
+        self._most = min(130, 30 * server.largest_page)  # to limit the number of requests
         for _ in range(min(chance.choice((0, 3, 30, 70, 110)), self._most)):
             self._create(chance.choice((*TERMINAL, "succeeded", "running", "queued", "paused")))
         api.before_page = self._maybe_step
 
     def begin_run(self) -> None:
-        """From here on every state is remembered."""
+        """Begin to record the statuses of each job."""
         self._run += 1
         self._serve()
         self._states = {job_id: {job["status"]} for job_id, job in self._jobs.items()}
         self._unchanged = set(self._jobs)
 
     def step(self) -> None:
-        """One thing happens."""
+        """Create, change or remove one job."""
         kind = self._chance.choices(("create", "change", "remove"), (4, 5, 2))[0]
         unfinished = [job_id for job_id, job in self._jobs.items() if job["status"] in _NEXT]
         if kind == "create" and len(self._jobs) < self._most:
@@ -108,32 +108,32 @@ class MovingAccount:
         self._serve()
 
     def problems(self, previous: Sequence[Line] | None, lines: Sequence[Line], *, full: bool) -> list[str]:
-        """What is wrong with a table of this run, and with what is told of it."""
+        """Return what is wrong with a table of this run, and with its changes."""
         rows = {table.job_id(line): table.status(line) for line in lines}
         before = {table.job_id(line): table.status(line) for line in previous or ()}
         created = [table.created_at(line) for line in lines]
-        found = ["a job stands twice"] if len(rows) < len(lines) else []
+        found = ["a job is listed twice"] if len(rows) < len(lines) else []
         found += ["not newest first"] if created != sorted(created, reverse=True) else []
         found += [f"{job_id} is missing" for job_id in self._unchanged - rows.keys()]
         for job_id, status in rows.items():
-            # What ended long ago and vanished shows at the next full listing.
+            # Only a full listing notices that a job below the pages read was removed after it had ended.
             is_ghost = not full and before.get(job_id) == status and status in TERMINAL
             if status not in self._states.get(job_id, ()) and not is_ghost:
                 found.append(f"{job_id} was not {status}")
         if previous is None:
-            self._told_created |= rows.keys()
+            self._reported_created |= rows.keys()
             return found
         for change in changes.diff(previous, lines).jobs:
             job_id = change.job.id
             if change.status == changes.REMOVED and job_id in self._jobs:
-                found.append(f"{job_id} is told as removed")
-            if change.previous_status is None and job_id in self._told_created:
-                found.append(f"{job_id} is told as created again")
-            self._told_created.add(job_id)
+                found.append(f"{job_id} is reported as removed")
+            if change.previous_status is None and job_id in self._reported_created:
+                found.append(f"{job_id} is reported as created again")
+            self._reported_created.add(job_id)
         return found
 
     def _maybe_step(self) -> None:
-        while self._chance.random() < self.restless:
+        while self._chance.random() < self.change_rate:
             self.step()
 
     def _create(self, status: str) -> None:

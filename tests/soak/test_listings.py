@@ -1,6 +1,6 @@
-"""Many listings of servers that order and page in every way, while their jobs change: each is the truth, or an error.
+"""Many listings of servers with any order and paging, while their jobs change: each is correct, or an error.
 
-For every eighth of the `--ticks` there is an account, listed 25 times.
+There is one account for every eight `--ticks`, and each is listed 25 times.
 """
 
 import random
@@ -19,16 +19,16 @@ from snapshot.table import Line
 from tests.soak.moving import MovingAccount, Server
 
 RUNS = 25
-FULL_EVERY = 3  # and so read ahead
+FULL_EVERY = 3  # with read-ahead
 _LABEL = re.compile(r"^GET \S+( page \d+)?( \(request id [^)]*\))?: ")
 
 _NUMBER = re.compile(r"\d{1,3}\b")
 
 
-def listed_for_long(seed: int, ends: Counter[str]) -> None:
-    """Run after run of one account; `ends` counts how they end."""
+def list_repeatedly(seed: int, ends: Counter[str]) -> None:
+    """List one account again and again; count the outcomes in `ends`."""
     chance = random.Random(seed)
-    server = Server.drawn(chance)
+    server = Server.random_one(chance)
     previous: list[Line] | None = None
     with server.api() as api:
         account = MovingAccount(api, server, chance)
@@ -36,14 +36,14 @@ def listed_for_long(seed: int, ends: Counter[str]) -> None:
             for number in range(RUNS):
                 for _ in range(chance.choice((0, 0, 1, 3, 12))):
                     account.step()
-                # Now and then it stands still, and so it does in the end: then a listing must not fail.
-                account.restless = 0 if number == RUNS - 1 or chance.random() < 0.3 else server.restless
+                # Sometimes, and in the last run, nothing changes during a listing: then it must not fail.
+                account.change_rate = 0 if number == RUNS - 1 or chance.random() < 0.3 else server.change_rate
                 account.begin_run()
                 where = f"seed {seed}, run {number}, {server}"
                 try:
                     listing = list_jobs(client, previous or [], full=previous is None or number % FULL_EVERY == 0)
                 except ApiError as error:
-                    if not account.restless:
+                    if not account.change_rate:
                         pytest.fail(f"{where}: {error}")
                     reason = _LABEL.sub("", str(error)).split(". ")[0]
                     ends[f"failed: {_NUMBER.sub('n', reason)}"] += 1
@@ -59,6 +59,6 @@ def test_listing_is_complete_or_an_error(figures: list[str], pytestconfig: pytes
     started = time.monotonic()
     ends: Counter[str] = Counter()
     for number in range(accounts):
-        listed_for_long(seed * 100_000 + number, ends)
+        list_repeatedly(seed * 100_000 + number, ends)
     figures.append(f"listings: {accounts} accounts from seed {seed} on, {time.monotonic() - started:.0f} s")
     figures += [f"    {count} {end}" for end, count in sorted(ends.items())]

@@ -1,6 +1,6 @@
-"""Many ticks of one source, with everything around it failing now and then: nothing false is written, nothing is lost.
+"""Many runs of one source with random faults: every table is correct, and no change is lost.
 
-The account stands still during a tick, so that it is known what each table has to hold.
+The account does not change during a run, so the correct table is known.
 """
 
 import random
@@ -43,17 +43,17 @@ API_ANSWERS = {
     "html": api_faults.html(),
     "reset": api_faults.reset,
     "truncated": api_faults.truncated,
-    "no JSON": api_faults.body(b'{"object":"list","data":[{"id":"\xff'),
+    "invalid JSON": api_faults.body(b'{"object":"list","data":[{"id":"\xff'),
     "no list": api_faults.body({"object": "list"}),
 }
 
 
 class Killed(BaseException):
-    """The process dies at an AWS call; no handler of the function's catches it."""
+    """The process dies at an AWS call; the function does not catch this."""
 
 
 class Known(NamedTuple):
-    """A state of `latest`."""
+    """One version of `latest`."""
 
     stamp: str
     key: str
@@ -61,7 +61,7 @@ class Known(NamedTuple):
 
 
 class Soak:
-    """The account, the function, and what has been seen of both."""
+    """The account, the function, and what the function has written and sent."""
 
     def __init__(self, deployment: Deployment, flaky: FlakyAws, bus: Queue, seed: int) -> None:
         self.deployment = deployment
@@ -70,12 +70,12 @@ class Soak:
         self.chance = random.Random(seed)
         self.account = Account(deployment.api, self.chance)
         self.ends: Counter[str] = Counter()
-        self.trouble: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
         self.ghosts_seen = 0
         self.hit = False
         self.dated: dict[str, bytes] = {}
         self.latest: list[Known] = []
-        self.told: list[tuple[str, ...]] = []
+        self.sent: list[tuple[str, ...]] = []
         self.kill_at: tuple[int, str] | None = None
         self._calls = 0
         for client in (aws.s3_client(), aws.events_client(), aws.secrets_client()):
@@ -91,17 +91,17 @@ class Soak:
             raise Killed
 
     def tick(self, when: float, *, full: bool = False) -> None:
-        """One delivery of one schedule time, with or without trouble."""
+        """Deliver one scheduled time, with or without a fault."""
         event: dict[str, Any] = {"time": f"{datetime.fromtimestamp(when, UTC):%Y-%m-%dT%H:%M:%SZ}", "full": full}
-        trouble, seconds = self._spoil()
+        fault, seconds = self._add_fault()
         summary = self._run(event, seconds)
         if self.hit or self.flaky.hits:
-            self.trouble[trouble] += 1
+            self.faults[fault] += 1
         self.deployment.api.faults = []
         self.flaky.set(None)
         self.kill_at = None
-        self.told += told(self.bus)
-        self._look(event, summary)
+        self.sent += received(self.bus)
+        self._check_written(event, summary)
 
     def _run(self, event: dict[str, Any], seconds: float) -> dict[str, Any] | None:
         self._calls = 0
@@ -120,15 +120,15 @@ class Soak:
         self.ends["skipped" if "skipped" in summary else "succeeded"] += 1
         return summary
 
-    def _spoil(self) -> tuple[str, float]:
-        """Arrange at most one kind of trouble; returns its name, and the seconds that the run has."""
+    def _add_fault(self) -> tuple[str, float]:
+        """Set up at most one fault; return its name, and the seconds that the run has."""
         chance = self.chance
         self.hit = False
         kind = chance.choices(("none", "api", "aws", "kill", "rotate"), (70, 14, 9, 6, 1))[0]
         if kind == "api":
             name, lasting = chance.choice(list(API_ANSWERS)), chance.random() < 0.4
             path = chance.choice(API_PATHS)
-            if path.endswith("/"):  # one job by itself
+            if path.endswith("/"):  # a single job
                 path += chance.choice(list(self.account.truth))
             fault = Fault(path, self._counted(API_ANSWERS[name]), 99 if lasting else 1, chance.choice((0, 0, 1, 2)))
             self.deployment.api.faults = [fault]
@@ -153,8 +153,8 @@ class Soak:
 
         return counted
 
-    def _look(self, event: dict[str, Any], summary: dict[str, Any] | None) -> None:
-        """Compare what the run wrote, if anything, with what it had to see."""
+    def _check_written(self, event: dict[str, Any], summary: dict[str, Any] | None) -> None:
+        """Compare what the run wrote, if anything, with the account."""
         stamp = event["time"]
         key = f"snapshots/source=default/dt={stamp[:10]}/{stamp.replace('-', '').replace(':', '')}.tsv"
         succeeded = summary is not None and "skipped" not in summary
@@ -163,9 +163,9 @@ class Soak:
         if body != self.dated.get(key, b"") or succeeded:
             self._check(lines_of(body), must_be_full=must_be_full)
             self.dated[key] = body
-        body, told = self._get(LATEST)
-        if body and (not self.latest or (told, body) != (self.latest[-1].stamp, file_of(self.latest[-1].lines))):
-            assert (told, body) == (stamp, self.dated[key])
+        body, written_at = self._get(LATEST)
+        if body and (not self.latest or (written_at, body) != (self.latest[-1].stamp, file_of(self.latest[-1].lines))):
+            assert (written_at, body) == (stamp, self.dated[key])
             assert not self.latest or self.latest[-1].stamp <= stamp
             self.latest.append(Known(stamp, key, lines_of(body)))
         if succeeded:
@@ -186,23 +186,23 @@ class Soak:
     def _get(self, key: str) -> tuple[bytes, str]:
         s3 = self.deployment.s3
         try:
-            answer = s3.get_object(Bucket=self.deployment.bucket, Key=key)
+            response = s3.get_object(Bucket=self.deployment.bucket, Key=key)
         except s3.exceptions.NoSuchKey:
             return b"", ""
-        return answer["Body"].read(), answer["Metadata"]["snapshot-time"]
+        return response["Body"].read(), response["Metadata"]["snapshot-time"]
 
 
-def told(bus: Queue) -> list[tuple[str, ...]]:
-    """What the events said: of which snapshot, what, since when it was otherwise, and how it is now."""
-    received: list[tuple[str, ...]] = []
+def received(bus: Queue) -> list[tuple[str, ...]]:
+    """Return for each event: the snapshot's key, the job or model, its previous state, and its new state."""
+    found: list[tuple[str, ...]] = []
     for event in bus.receive():
         detail = event["detail"]
         if event["detail-type"] == events.JOB_CHANGED:
             what = (detail["job_id"], detail["previous_status"] or "", detail["status"])
         else:
             what = (detail["model"], detail["previous_shutdown_date"], detail["shutdown_date"])
-        received.append((detail["snapshot_key"], *what))
-    return received
+        found.append((detail["snapshot_key"], *what))
+    return found
 
 
 def statuses(known: Known) -> dict[str, str]:
@@ -210,7 +210,7 @@ def statuses(known: Known) -> dict[str, str]:
 
 
 def needed(known: list[Known]) -> set[tuple[str, ...]]:
-    """What has to be told of every two successive states of `latest`."""
+    """Return the events that are needed for the differences between successive versions of `latest`."""
     wanted: set[tuple[str, ...]] = set()
     for before, after in pairwise(known):
         difference = changes.diff(before.lines, after.lines)
@@ -232,31 +232,31 @@ def test_nothing_is_lost(
     for number in range(ticks):
         soak.account.step()
         soak.tick(first + number, full=number % FULL_EVERY == FULL_EVERY - 1)
-        if soak.chance.random() < 0.04:  # delivered twice, perhaps with a change between
+        if soak.chance.random() < 0.04:  # delivered twice, sometimes with a change in between
             if soak.chance.random() < 0.5:
                 soak.account.step()
-            soak.trouble["tick doubled"] += 1
+            soak.faults["delivered twice"] += 1
             soak.tick(first + number)
         if soak.chance.random() < 0.03 and number:
-            soak.trouble["tick late"] += 1
+            soak.faults["delivered late"] += 1
             soak.tick(first + soak.chance.randrange(max(0, number - 5), number))
 
-    received = soak.told
+    sent = soak.sent
     objects = deployment.objects()
     assert objects.pop(LATEST) == file_of(soak.latest[-1].lines)
     assert objects == soak.dated
     wanted = needed(soak.latest)
-    assert wanted - {*received} == set()
-    # One who follows the events knows the newest table, but for what a run told that then died, and was undone since.
-    followed = statuses(soak.latest[0]) | {what[1]: what[3] for what in received if what[1].startswith("ftjob-")}
-    standing = {job_id: status for job_id, status in followed.items() if status != changes.REMOVED}
-    astray = {job_id for job_id, _ in standing.items() ^ statuses(soak.latest[-1]).items()}
-    assert astray <= {job_id for _, job_id, *_ in {*received} - wanted}
+    assert wanted - {*sent} == set()
+    # The events alone give the newest table, except for a change that a run sent before it died, if it was then undone.
+    followed = statuses(soak.latest[0]) | {what[1]: what[3] for what in sent if what[1].startswith("ftjob-")}
+    expected = {job_id: status for job_id, status in followed.items() if status != changes.REMOVED}
+    differing = {job_id for job_id, _ in expected.items() ^ statuses(soak.latest[-1]).items()}
+    assert differing <= {job_id for _, job_id, *_ in {*sent} - wanted}
     figures += [
-        f"ends of runs: {dict(sorted(soak.ends.items()))}",
-        f"trouble: {dict(sorted(soak.trouble.items()))}",
-        f"{len(soak.dated)} dated tables, {len(soak.latest)} states of latest, {len(soak.latest[-1].lines)} jobs",
-        f"{soak.ghosts_seen} rows of jobs that had ended and were gone: they stay until the next full listing",
-        f"{len(received)} events, {len(wanted)} needed, none lost; {len(astray)} told by a dying run and undone since",
+        f"runs: {dict(sorted(soak.ends.items()))}",
+        f"faults: {dict(sorted(soak.faults.items()))}",
+        f"{len(soak.dated)} dated tables, {len(soak.latest)} versions of latest, {len(soak.latest[-1].lines)} jobs",
+        f"{soak.ghosts_seen} rows of ended jobs that were removed: only a full listing notices that",
+        f"{len(sent)} events, {len(wanted)} needed, none lost; {len(differing)} sent before a run died, then undone",
         f"{time.monotonic() - started:.0f} s",
     ]

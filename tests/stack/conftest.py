@@ -1,4 +1,4 @@
-"""The stack as users have it: built by SAM, deployed by SAM, running under its own roles."""
+"""Fixtures for tests of the deployed stack, which runs under its own roles."""
 
 from collections.abc import Iterator
 
@@ -21,14 +21,14 @@ def shared_api() -> Iterator[SimulatedApi]:
 
 @pytest.fixture(scope="module")
 def own_api() -> Iterator[SimulatedApi]:
-    """One whose jobs a module may change."""
+    """An API whose jobs a test module may change."""
     with SimulatedApi() as api:
         yield api
 
 
-@pytest.fixture(scope="session", autouse=True)  # at once: its schedules take a minute to fire, which others use
+@pytest.fixture(scope="session", autouse=True)  # first: its schedules fire after a minute, which other tests use
 def stack(aws: EmbeddedAws, shared_api: SimulatedApi) -> Stack:
-    """Two sources, whose schedules fire by themselves once a minute."""
+    """A stack with two sources, whose schedules fire once a minute."""
     stack = Stack(aws, "tested", {"Sources": ",".join(SOURCES), "ScheduleExpression": "rate(1 minute)"})
     for source in SOURCES:
         stack.put_secret(source, shared_api.secret)
@@ -43,7 +43,7 @@ def day(aws: EmbeddedAws) -> Iterator[Day]:
 
 @pytest.fixture(scope="module")
 def operator(aws: EmbeddedAws, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Operator:
-    """One who means the module's stack."""
+    """An operator whose STACK is the tested one."""
     operator = Operator(aws, tmp_path_factory.mktemp("home"))
     operator.environment["STACK"] = stack.name
     return operator

@@ -1,4 +1,4 @@
-"""Snapshots of a day, of two sources with a simulation each: what was written, and what the simulations knew."""
+"""A day of snapshots of two sources with a simulated API each, and the job objects that the APIs had."""
 
 import random
 from contextlib import ExitStack
@@ -14,7 +14,7 @@ from tests.sandbox.stack import Stack
 HOUR = 3600
 HOURS_AGO = {"default": (23.5, 12, 2, 0), "team-b": (20, 0.1)}  # when each source was listed
 
-OTHER_WORDS = (  # a server's word for a status, what it means, and whether the job has `finished_at`
+OTHER_WORDS = (  # the server's word for a status, its meaning, and whether the job has `finished_at`
     ("FAILED_VALIDATION", "failed", True),
     ("failed-validation", "failed", False),
     ("SUCCESS", "succeeded", True),
@@ -47,7 +47,7 @@ class Day:
         now = datetime.now(UTC).timestamp()
         self.failing = _failing(now)
         running = new_job(random.Random(5), int(now - 3 * HOUR), "succeeded", hours=9)
-        special = {"default": [self.failing, running, *_odd(now)], "team-b": []}
+        special = {"default": [self.failing, running, *_difficult(now)], "team-b": []}
         for seed, (source, times) in enumerate(HOURS_AGO.items()):
             jobs = [*special[source], *new_jobs(250, now, seed)]
             self._jobs[source] = sorted(jobs, key=lambda job: job.created_at, reverse=True)
@@ -61,7 +61,7 @@ class Day:
         self._closing.close()
 
     def run(self, source: str, hours_ago: float = 0) -> Run:
-        """Take a snapshot of a source as it was some hours ago; later than those before."""
+        """Take a snapshot of a source some hours ago, later than its previous snapshots."""
         api = self._apis[source]
         api.skipped = -hours_ago * HOUR
         time = datetime.fromtimestamp(api.now, UTC).replace(microsecond=0)
@@ -72,16 +72,16 @@ class Day:
         return run
 
     def latest(self) -> dict[str, Run]:
-        """The newest run of each source."""
+        """Return the newest run of each source."""
         return {run.source: run for run in self.runs}
 
 
 @dataclass
 class OtherServersJob(SimulatedJob):
-    """A job that ends as a server other than OpenAI's says it: in a `word` of its own, and with other fields."""
+    """A job of a server other than OpenAI's, which has its own `word` for the status, and other fields."""
 
     word: str = ""
-    says_when: bool = True  # with `finished_at`, beside a later `modified_at`; else `modified_at` is all there is
+    says_when: bool = True  # with `finished_at` and a later `modified_at`; else with `modified_at` only
 
     def payload(self, now: float) -> dict[str, Any]:
         job = super().payload(now)
@@ -93,17 +93,17 @@ class OtherServersJob(SimulatedJob):
             "modified_at": end + HOUR if self.says_when else end,
             "validation_files": ["file-1", "file-2"],
             "method": None,
-            "seed": "007",  # no number
+            "seed": "007",  # not a number
         }
 
 
 def _failing(now: float) -> SimulatedJob:
-    """Begins after the first snapshot and fails before the third."""
+    """Return a job that is created after the first snapshot and fails before the third."""
     return new_job(random.Random(1), int(now - 22 * HOUR), "failed", hours=11)
 
 
-def _odd(now: float) -> list[SimulatedJob]:
-    """Jobs with fields that a careless reader gets wrong."""
+def _difficult(now: float) -> list[SimulatedJob]:
+    """Return jobs with fields that a careless reader gets wrong."""
     quote, gap, again = (
         new_job(random.Random(seed), int(now - (28 + seed) * HOUR), ends_as, hours=3)
         for seed, ends_as in ((2, "failed"), (3, "failed"), (4, "succeeded"))
@@ -115,6 +115,6 @@ def _odd(now: float) -> list[SimulatedJob]:
     others = []
     for seed, (word, ends_as, says_when) in enumerate(OTHER_WORDS, start=11):
         job = new_job(random.Random(seed), int(now - 30 * HOUR), ends_as, hours=3)
-        job.model = job.model if says_when else "open-mistral-7b"  # so that they are counted by themselves
+        job.model = job.model if says_when else "open-mistral-7b"  # so that they are counted separately
         others.append(OtherServersJob(**vars(job), word=word, says_when=says_when))
     return [quote, gap, again, *others]

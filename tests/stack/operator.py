@@ -1,4 +1,4 @@
-"""An operator of the embedded AWS, who runs make in a shell."""
+"""An operator who runs make against the embedded AWS."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from tests.sandbox.stack import sam_environment
 
 
 def until(printed: IO[bytes], text: str) -> bytes:
-    """What a command prints, up to a text, or to the end."""
+    """Return what a command prints, up to a text or to the end."""
     shown = b""
     while text.encode() not in shown and (byte := printed.read(1)):
         shown += byte
@@ -18,24 +18,24 @@ def until(printed: IO[bytes], text: str) -> bytes:
 
 
 class Printed(NamedTuple):
-    """What a command printed: its answer, and what it told beside that."""
+    """What a command printed: standard output, and standard error."""
 
     output: str
     errors: str
 
 
 class Operator:
-    """Someone with credentials for the account, and with answers of their own in `folder`."""
+    """A user with credentials for the account, and with files of answers in `folder`."""
 
     def __init__(self, aws: EmbeddedAws, folder: Path) -> None:
         self.folder = folder
-        # Those of the names that a recipe may use are exported here, as in an operator's shell.
+        # Variables that recipes use are exported, as in an operator's shell.
         used = {"key": "x", "value": "x", "secret": "x"}
         own = {name: value for name, value in sam_environment(aws).items() if not name.startswith("MAKE")}
         self.environment = used | own | {"HOME": str(folder), "ANSWERS_FOLDER": str(folder)}
 
     def make(self, *words: str, given: str | bytes = "", status: int = 0, **environment: str) -> Printed:
-        """Run make with some standard input; it has to end with this status (make's own is 2)."""
+        """Run make with this standard input; it must end with this status (2 if a recipe fails)."""
         done = subprocess.run(
             ["make", "--silent", *words],
             cwd=ROOT,
@@ -49,7 +49,7 @@ class Operator:
         return printed
 
     def make_at_a_terminal(self, *words: str, prompt: str, typed: str) -> str:
-        """Run make at a terminal, and type when the prompt is there; returns what the terminal shows."""
+        """Run make at a terminal, and type after the prompt; return what the terminal shows."""
         spawn = "import pty, sys; pty.spawn(sys.argv[1:])"
         with subprocess.Popen(
             [sys.executable, "-c", spawn, "make", "--silent", *words],

@@ -1,4 +1,4 @@
-"""Each alarm goes into ALARM for its own cause and source, reports to the topic, and returns to OK after the cause."""
+"""Each alarm goes into ALARM for its own cause and source, sends to both topics, and returns to OK afterwards."""
 
 import json
 import random
@@ -34,7 +34,7 @@ def alarmed(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
 
 @pytest.fixture
 def calm(alarmed: Stack, own_api: SimulatedApi) -> Stack:
-    """The stack after both sources ran, long after anything happened."""
+    """A stack with two sources, long after the last change."""
     own_api.jobs = [job for job in new_jobs(250, own_api.now - DAY) if job.reached(own_api.now)[-1][1] in TERMINAL]
     own_api.announced = {}
     alarmed.aws.advance(5 * DAY)
@@ -57,7 +57,7 @@ def assert_soon(condition: Callable[[], bool]) -> None:
 
 
 def emitted(stack: Stack) -> set[tuple[str, str, frozenset[tuple[str, str]]]]:
-    """Namespace, name and dimensions of every metric that CloudWatch has."""
+    """Return namespace, name and dimensions of every metric in CloudWatch."""
     pages = stack.aws.client("cloudwatch").get_paginator("list_metrics").paginate()
     return {
         (metric["Namespace"], metric["MetricName"], frozenset((d["Name"], d["Value"]) for d in metric["Dimensions"]))
@@ -121,7 +121,7 @@ def job_is_stuck(api: SimulatedApi, stack: Stack) -> None:
     api.jobs = [job, *api.jobs]
     stack.invoke(source="alpha")
     assert_soon(lambda: "JobStuckalpha" in in_alarm(stack))
-    stack.aws.advance(HOUR)  # that it came is no news any more; that it is stuck stays
+    stack.aws.advance(HOUR)  # its creation is no longer reported; it is still stuck
 
 
 def job_ends(api: SimulatedApi, stack: Stack) -> None:
@@ -192,12 +192,12 @@ def test_an_alarm_goes_into_alarm_and_returns_to_ok(
     calm.aws.advance(300)
     end(own_api, calm)
     assert_soon(lambda: in_alarm(calm) == set())
-    time.sleep(0 if reports_ok else 1)  # a message that must not come has its time to do so
+    time.sleep(0 if reports_ok else 1)  # time for a message that must not be sent
     assert_received(inbox, states(name), ["OK"] if reports_ok else [])
 
 
 def assert_received(inbox: Queue, read: Callable[[list[str]], list[str]], expected: list[str]) -> None:
-    """Wait until what `read` finds in the messages that have come is what is expected."""
+    """Wait until `read` returns what is expected for the messages received so far."""
     messages: list[str] = []
 
     def found() -> bool:
@@ -208,7 +208,7 @@ def assert_received(inbox: Queue, read: Callable[[list[str]], list[str]], expect
 
 
 def states(alarm: str) -> Callable[[list[str]], list[str]]:
-    """The states that messages report of an alarm."""
+    """Return the states of an alarm in the messages."""
 
     def read(messages: list[str]) -> list[str]:
         reports = [json.loads(message) for message in messages if message.startswith("{")]
@@ -218,7 +218,7 @@ def states(alarm: str) -> Callable[[list[str]], list[str]]:
 
 
 def starts(messages: list[str]) -> list[str]:
-    """The readable messages, up to the first bar."""
+    """Return the plain messages, up to the first bar."""
     return [message.strip('"').split(" | ")[0] for message in messages if not message.startswith("{")]
 
 
@@ -246,7 +246,7 @@ def test_message_names_job_source_model_error_and_snapshot(calm: Stack, own_api:
     parts = [
         f"Fine-tuning job {job.id} of the source alpha: failed",
         f"Model: {job.model}",
-        "Error: bad_file: Line 7 has no 'role' / 'content'.",  # EventBridge escapes nothing
+        "Error: bad_file: Line 7 has no 'role' / 'content'.",  # EventBridge does not escape values
         "If it failed, correct what the error names and start the job again",
         f"At OpenAI: https://platform.openai.com/finetune/{job.id}",
         f"Snapshot: s3://{calm.outputs['SnapshotBucket']}/{key}",

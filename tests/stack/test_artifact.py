@@ -1,4 +1,4 @@
-"""What is uploaded: small, enough by itself, and compiled for Lambda's Python where the build has one."""
+"""The artifact is small and complete, and compiled if the machine has Lambda's version of Python."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ aws.s3_client(), aws.secrets_client(), aws.events_client()
 foreign = [m.__name__ for m in sys.modules.values() if "site-packages" in str(getattr(m, "__file__", ""))]
 assert not foreign, foreign
 """
-# Every file that the interpreter has to compile raises this event.
+# The interpreter raises this event for each file that it compiles.
 PRINT_COMPILED = """
 import sys
 sys.addaudithook(lambda event, args: event == "compile" and str(args[1]).endswith(".py") and print(args[1]))
@@ -69,9 +69,9 @@ REGIONS = ("us-east-1", "eu-central-1", "il-central-1", "cn-north-1", "us-gov-we
 
 
 def run(code: str, *arguments: str | Path, python: str | None = None) -> str:
-    """What the code prints, in a process that finds no installed package: ours must not lean on Lambda's either.
+    """Run code without installed packages, because the artifact must not need Lambda's either; return what it prints.
 
-    Imports may write compiled files, which the next deployment would upload: of ARTIFACT only copies are imported.
+    Imports may write compiled files, which the next deployment would upload: only copies of ARTIFACT are imported.
     """
     done = subprocess.run(
         [python or sys.executable, "-I", "-S", "-c", code, *arguments],
@@ -86,7 +86,7 @@ def run(code: str, *arguments: str | Path, python: str | None = None) -> str:
 
 @pytest.fixture
 def artifact(tmp_path: Path) -> Path:
-    """A copy, in which a test may write; its files are newer than the compiled ones remember."""
+    """A copy in which a test may write. Its files are newer than the compiled files say."""
     return Path(shutil.copytree(ARTIFACT, tmp_path / "artifact", copy_function=shutil.copyfile))
 
 

@@ -1,4 +1,4 @@
-"""What the documents show in passing: commands within a line, patterns of rules, sample events."""
+"""Commands within a line of a document, patterns of rules, and sample events are valid."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The first deployment: what AWS refuses is refused here, and the bucket outlives the stack."""
+"""The first deployment fails where AWS refuses it, and the bucket outlives the stack."""
 
 import subprocess
 
@@ -16,13 +16,13 @@ CONDITION = """SnapshotsExpire:
 
 
 def lifecycle(stack: Stack) -> dict[str, dict[str, object]]:
-    """The rules of the stack's bucket, by their names."""
+    """Return the lifecycle rules of the stack's bucket, by id."""
     found = stack.aws.client("s3").get_bucket_lifecycle_configuration(Bucket=stack.outputs["SnapshotBucket"])
     return {rule["ID"]: rule for rule in found["Rules"]}
 
 
 def test_a_number_compared_with_a_parameter_fails_the_first_deployment(aws: EmbeddedAws) -> None:
-    """With 0 for «forever» the bucket would get an expiry of no days, which S3 refuses."""
+    """With 0 for «forever», the rule would expire objects after 0 days, which S3 refuses."""
     text = BUILT_TEMPLATE.read_text()
     assert CONDITION in text
     broken = BUILT_TEMPLATE.with_name("broken.yaml")

@@ -1,4 +1,4 @@
-"""The messages to both topics, from real runs."""
+"""Messages of runs to both topics."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.queues import Queue
 from tests.sandbox.stack import Stack
 
-# The form in which chat shows a message; any other is dropped silently:
+# Chat shows messages in this form, and silently drops all others:
 # https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
 TEXT = {"type": "string", "minLength": 1}
 CHAT_SCHEMA = {
@@ -72,7 +72,7 @@ def texts(queue: Queue) -> list[str]:
 
 
 def chat_messages(queue: Queue) -> list[dict[str, Any]]:
-    """The content of each message, which has the form that chat shows."""
+    """Return the content of each message, after a check of its form."""
     messages = [json.loads(text) for text in texts(queue)]
     for message in messages:
         jsonschema.validate(message, CHAT_SCHEMA)
@@ -97,7 +97,7 @@ def test_failed_job_sends_a_message_to_both_topics(
     assert all("start the job again" in content["nextSteps"][0] for content in told)
     mailed = texts(mail)
     assert len(mailed) == len(ODD)
-    # SNS delivers a text as EventBridge hands it over, with its quotation marks:
+    # SNS delivers the text as EventBridge sends it, with its quotation marks:
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     assert all(json.loads(text).startswith("Fine-tuning job ftjob-") for text in mailed)
     assert all("start the job again" in text for text in mailed)
@@ -142,7 +142,7 @@ def test_shutdown_messages_have_no_empty_value(stack: Stack, own_api: SimulatedA
 
 @pytest.mark.parametrize("text", ['a "quote"', "two\nlines", "a back \\ slash"])
 def test_text_that_breaks_a_message_is_not_delivered(stack: Stack, mail: Queue, chat: Queue, text: str) -> None:
-    """As on AWS: the function has to keep such texts out of events."""
+    """As in AWS. So the function must keep such texts out of events."""
     function = stack.aws.client("lambda").get_function(FunctionName=stack.outputs["SnapshotFunction"])
     detail = {"snapshot_source": "default", "job_id": "id", "model": "m", "status": "failed", "snapshot_key": "k"}
     entries = [

@@ -1,4 +1,4 @@
-"""With a KMS key of the operator's own: bucket, topic and logs are encrypted with it, and a run goes as ever."""
+"""With the operator's own KMS key, bucket, topics and logs are encrypted with it, and runs succeed."""
 
 import re
 from typing import Any
@@ -17,7 +17,7 @@ SECTION = section("Your own KMS key", OPERATIONS)
 
 @pytest.fixture(scope="module")
 def key(aws: EmbeddedAws) -> str:
-    """The ARN of a key that has the documented policy."""
+    """The ARN of a key with the documented policy."""
     (policy,) = examples(SECTION, "json")
     text = policy.replace("REGION", REGION).replace("ACCOUNT", ACCOUNT)
     arn = aws.client("kms").create_key(Policy=text)["KeyMetadata"]["Arn"]

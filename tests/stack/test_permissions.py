@@ -1,4 +1,4 @@
-"""What the roles may do: every statement has an effect that is seen when it is taken away, and nothing else goes."""
+"""The roles' permissions: without any one statement something fails, and all other calls are refused."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.stack import InvocationError, Stack
 
-# What a run without the statement says; or, where the embedded AWS does not enforce it, who says that AWS does.
+# The error of a run without the statement; or, if the embedded AWS does not enforce it, a source that AWS does.
 EFFECTS = {
     "ReadSecrets": "The secret permissions/ReadSecrets cannot be read: .*secretsmanager:GetSecretValue",
     "ReadLatest": r"latest/ReadLatest\.tsv: .*AccessDenied.*GetObject",
@@ -27,13 +27,13 @@ EFFECTS = {
 @pytest.fixture(scope="module")
 def stack(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
     stack = Stack(aws, "permissions", {"ScheduleState": "DISABLED"})
-    for source in EFFECTS:  # one for each test: a secret that was read once is remembered for a while
+    for source in EFFECTS:  # one for each test, because AWS caches a secret for a while
         stack.put_secret(source, own_api.secret)
     return stack
 
 
 def policies(stack: Stack) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Role, name and document of every policy in the stack."""
+    """Return role, name and document of every policy in the stack."""
     iam = stack.aws.client("iam")
     for role in stack.physical_ids("AWS::IAM::Role").values():
         assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
@@ -57,7 +57,7 @@ def test_without_the_statement_a_run_fails(sid: str, stack: Stack, own_api: Simu
             continue
         iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document | {"Statement": kept}))
         try:
-            own_api.jobs = own_api.jobs[1:]  # something to tell
+            own_api.jobs = own_api.jobs[1:]  # a change to report
             with pytest.raises(InvocationError, match=EFFECTS[sid]):
                 stack.invoke(source=sid)
         finally:
@@ -65,11 +65,11 @@ def test_without_the_statement_a_run_fails(sid: str, stack: Stack, own_api: Simu
     stack.invoke(source=sid)
 
 
-# --- What the function's role is allowed, and what it is refused, call by call ---
+# --- The calls that the function's role may make, and those that are refused ---
 
 
 class Role:
-    """Clients with the very policies of the function's role, and the names that its calls need."""
+    """Clients with the policies of the function's role, and the names that its calls need."""
 
     def __init__(self, stack: Stack) -> None:
         self._aws = stack.aws
@@ -140,7 +140,7 @@ REFUSED: dict[str, Call] = {
 
 
 def refusal(role: Role, call: Call) -> str | None:
-    """The code of AWS's refusal; None if the call went well."""
+    """Return AWS's error code; None if the call succeeds."""
     try:
         call(role)
     except ClientError as error:
@@ -158,13 +158,13 @@ def test_policy_refuses_everything_else(what: str, role: Role) -> None:
     assert refusal(role, REFUSED[what]) in {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 
 
-# --- What the bucket refuses to everybody ---
+# --- Calls that the bucket refuses to all ---
 
 
 def test_the_bucket_refuses_plain_http(role: Role) -> None:
     s3 = role.client("s3")
     assert s3.get_object(Bucket=role.bucket, Key="latest/b")
-    # The embedded AWS listens on TLS only; with this header it takes a request for one by plain HTTP.
+    # The embedded AWS listens on TLS only; with this header it treats a request as plain HTTP.
     s3.meta.events.register(
         "before-send.s3", lambda request, **_: request.headers.update({"X-Forwarded-Proto": "http"})
     )

@@ -1,4 +1,4 @@
-"""The documented commands for operation, run as they stand there."""
+"""The documented commands for operating a stack work as written."""
 
 import re
 from typing import Any
@@ -27,7 +27,7 @@ def operated(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
 
 
 def shell(stack: Stack, *commands: str) -> str:
-    """What the commands print, for this stack instead of the one that the documents name."""
+    """Run commands for this stack instead of the documents' one; return what they print."""
     script = "\n".join(commands).replace("fine-tuning-snapshots", stack.name)
     script = script.replace("fine-tuning/", stack.parameters["SecretPrefix"])
     return run(stack.aws, "bash", "-euo", "pipefail", "-c", script)
@@ -87,7 +87,7 @@ def test_source_moved_to_another_stack_keeps_its_history(operated: Stack, own_ap
 
 
 def test_copied_table_over_8_mb_keeps_its_metadata(operated: Stack) -> None:
-    # From there on `aws s3 cp` copies in parts, which version 1 of the AWS CLI does without the metadata:
+    # Larger objects are copied in parts, and version 1 of the AWS CLI then loses the metadata:
     # https://docs.aws.amazon.com/cli/latest/userguide/cliv2-migration-changes.html
     s3, bucket = operated.aws.client("s3"), operated.outputs["SnapshotBucket"]
     metadata = {"snapshot-time": "2026-01-01T00:00:00Z", "job-count": "0", "view": "0123456789ab"}
@@ -117,7 +117,7 @@ def test_resources_retained_by_a_deleted_stack_can_be_deleted(operated: Stack) -
     assert operated.objects() == before
     assert secrets(operated) == {"runbook/new"}
     listed = s3.list_object_versions(Bucket=bucket)
-    for entry in listed["Versions"] + listed["DeleteMarkers"]:  # as the console empties a bucket
+    for entry in listed["Versions"] + listed["DeleteMarkers"]:  # as the console does when it empties a bucket
         s3.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])
     shell(operated, f"BUCKET={bucket}", DELETE_ALL.replace("/default", "/new"))
     assert secrets(operated) == set()

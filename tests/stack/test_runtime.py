@@ -1,4 +1,4 @@
-"""The artifact under AWS's own runtime client, configured as the stack does: one process, many invocations."""
+"""The artifact in AWS's runtime interface client, with the stack's configuration: one process, many invocations."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ NOTHING_WRITTEN = "Nothing was written; the next run tries again."
 
 
 class Account:
-    """Two APIs, a bucket and secrets of these tests' own, and one process of the function."""
+    """Two APIs, with a bucket and secrets for them, and one process of the function."""
 
     def __init__(self, aws: FlakyAws, process: LambdaProcess, apis: dict[str, SimulatedApi]) -> None:
         self.aws = aws
@@ -33,14 +33,14 @@ class Account:
         self.aws.aws.put_secret(f"runtime/{source}", value)
 
     def invoke(self, seconds: float = 300, **event: Any) -> Invocation:
-        """One invocation. Whatever comes of it is searched for the keys."""
+        """Invoke the function; fail if a key is in its result or its lines."""
         invocation = self.process.invoke(event, seconds)
         for api in self.apis.values():
             assert api.key not in repr(invocation)
         return invocation
 
     def hang(self) -> Invocation:
-        """An invocation in which AWS does not respond; it has one second until the handler's own time limit."""
+        """Invoke the function while AWS does not respond, one second before the handler's own time limit."""
         self.aws.set(AwsFault("held", first=0, times=1))
         return self.invoke(seconds=6, source="a")
 
@@ -69,7 +69,7 @@ def account(aws: EmbeddedAws, stack: Stack) -> Iterator[Account]:
 
 
 def parsed(invocation: Invocation) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The lines of an invocation, each a JSON object: those of metrics, and the others."""
+    """Return the lines of an invocation, which are JSON objects: those of metrics, and the others."""
     lines = [json.loads(line) for line in invocation.output]
     assert all(isinstance(line, dict) for line in lines)
     metrics = [line for line in lines if "_aws" in line]
@@ -107,7 +107,7 @@ def test_an_error_is_reported_with_its_type_and_consequence(account: Account) ->
     assert invocation.payload["errorMessage"].endswith(NOTHING_WRITTEN)
     assert metrics == []
     assert logged["message"] == invocation.payload["errorMessage"]
-    assert reported.items() >= invocation.payload.items()  # the runtime's own line
+    assert reported.items() >= invocation.payload.items()  # the line of the runtime itself
 
 
 def test_the_time_limit_ends_a_run_before_lambda_does(account: Account) -> None:
@@ -133,7 +133,7 @@ def test_no_state_is_carried_from_one_run_to_the_next(account: Account) -> None:
     account.put_secret("empty", "{}")
     account.put_secret("refused", account.apis["a"].secret.replace("of-source", "unknown"))
     expected = {"a": 2, "empty": "SecretError", "b": 1, "refused": "ApiError"}
-    used = []  # after each round; the first one warms up
+    used = []  # after each round; the first one creates clients and connections
     for round_number in range(7):
         if round_number in {0, 4}:
             assert account.hang().payload["errorType"] == "OutOfTimeError"
@@ -141,19 +141,19 @@ def test_no_state_is_carried_from_one_run_to_the_next(account: Account) -> None:
             invocation = account.invoke(source=source)
             assert invocation.payload.get("job_count", invocation.payload.get("errorType")) == result
             assert_only_about(invocation, source)
-        invocation = account.invoke(source="/")  # an event of which not even the source is known
+        invocation = account.invoke(source="/")  # an event without a usable source
         assert invocation.payload["errorType"] == "EventError"
         assert_only_about(invocation, None)
         used.append(account.process.open_files_and_threads())
     (warm_files, warm_threads), *_, (files, threads) = used
     # The connection of a run that failed is closed when the garbage collector frees the error's traceback.
     assert files <= warm_files + 3, used
-    # A call of AWS that hangs is left behind in its thread, and ends with its time-outs.
+    # A call of AWS that hangs stays in its thread until its time-out.
     assert threads <= warm_threads + 1, used
 
 
 def assert_only_about(invocation: Invocation, source: str | None) -> None:
-    """All that is written names the invocation and its source, and no error or result of another."""
+    """Fail if a line has another invocation, or the source, error or result of another one."""
     metrics, logged = parsed(invocation)
     assert all(line["Source"] == source for line in metrics)
     assert len(metrics) == len({line.get("Status") for line in metrics})

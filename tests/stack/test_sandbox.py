@@ -1,4 +1,4 @@
-"""`make run` and `make sandbox`, as a person runs them."""
+"""`make run` and `make sandbox`, as a user runs them."""
 
 import os
 import re
@@ -22,7 +22,7 @@ ENVIRONMENT["PYTHONPATH"] = "functions"
 
 @pytest.fixture
 def kept() -> Iterator[set[Path]]:
-    """The files of `make run` that are there before; new ones are removed afterwards."""
+    """Remove the files that `make run` writes; yield those that existed before."""
     folder = ROOT / "snapshots" / "latest"
     before = {*folder.glob("*")}
     yield before
@@ -59,11 +59,11 @@ def test_run_shows_the_new_snapshot() -> None:
     (sample,) = examples(section("Try it"), "console")
     assert {shape(line) for line in sample.splitlines()[1:]} <= {"…", *map(shape, done.stdout.splitlines())}
     wide = [line for line in done.stdout.splitlines() if len(line) > 80]
-    assert all("s3://" in line for line in wide)  # what is to be copied is not broken
+    assert all("s3://" in line for line in wide)  # a path, which users copy, is not wrapped
 
 
 def shape(line: str) -> str:
-    """A line without what differs from run to run."""
+    """Return a line without what differs from run to run."""
     return re.sub(r"\d+", "0", line).rstrip()
 
 

@@ -1,4 +1,4 @@
-"""What looks for weaknesses is asked for everything, and what it is not to report has a reason."""
+"""The scanners examine everything, and each exception has a reason."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def test_every_suppression_has_its_reason() -> None:
 
 
 class VulnerabilityDatabase(LoopbackServer):
-    """OSV's query by package and version, on loopback, without a vulnerability of any."""
+    """OSV's vulnerability database on loopback, without any vulnerability."""
 
     def __init__(self) -> None:
         super().__init__(Answer)
@@ -33,7 +33,7 @@ class VulnerabilityDatabase(LoopbackServer):
 
 
 class Answer(BaseHTTPRequestHandler):
-    """Its answer to one query."""
+    """Its response to a query."""
 
     server: VulnerabilityDatabase
 
@@ -47,7 +47,7 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The stack runs by itself, one schedule for each source."""
+"""The schedules start the runs."""
 
 import json
 import time
@@ -48,8 +48,8 @@ def test_two_stacks_in_one_account_do_not_clash(disabled: Stack, stack: Stack, s
     other = disabled
     other.put_secret("default", shared_api.secret)
     assert other.invoke()["bucket"] != stack.outputs["SnapshotBucket"]
-    assert (other.outputs["Database"], stack.outputs["Database"]) == ("other", "tested")  # Glue takes no capitals
-    # Its role is for its own secrets and its own bucket.
+    assert (other.outputs["Database"], stack.outputs["Database"]) == ("other", "tested")  # Glue refuses capital letters
+    # A stack's role can read its own secrets only.
     with pytest.raises(InvocationError, match=r"secret Other/alpha does not exist|cannot be read"):
         other.invoke(source="alpha")
 
@@ -74,7 +74,7 @@ def test_key_appears_in_no_log_or_object(stack: Stack, shared_api: SimulatedApi)
         stack.invoke(source="no-such-source")
     logs = stack.aws.client("logs")
     groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
-    assert len(groups) > 1  # every other test's stacks are searched, too
+    assert len(groups) > 1  # the stacks of other tests are searched, too
     events = logs.get_paginator("filter_log_events")
     lines = [
         event["message"] for name in groups for page in events.paginate(logGroupName=name) for event in page["events"]

@@ -1,7 +1,7 @@
-"""The saved queries answer what they say: run as they are in the deployed workgroup, over what the function wrote.
+"""The saved queries, run in the deployed workgroup over snapshots of the function, return what they promise.
 
-The embedded Athena reads the Glue tables' files, columns, delimiter and header. It does not know partition projection
-and takes every empty field for NULL, so these two are held against the tables' definitions.
+The embedded Athena reads the files, columns, delimiter and header of the Glue tables. It knows no partition projection
+and reads every empty field as NULL; the tables' definitions are checked for these two.
 """
 
 import json
@@ -27,7 +27,7 @@ Row = dict[str, str | None]
 
 
 def query(day: Day, sql: str, *parameters: str) -> list[Row]:
-    """Run SQL in the stack's workgroup and database."""
+    """Run SQL in the stack's workgroup and database; return the rows."""
     athena = day.stack.aws.client("athena")
     execution = athena.start_query_execution(
         QueryString=sql,
@@ -69,7 +69,7 @@ def table(day: Day, name: str) -> dict[str, Any]:
 
 
 def jobs(day: Day) -> list[tuple[str, dict[str, Any]]]:
-    """Source and job object of every job in the newest snapshots."""
+    """Return source and job object of every job in the newest snapshots."""
     return [(source, job) for source, run in day.latest().items() for job in run.jobs]
 
 
@@ -78,7 +78,7 @@ def iso(seconds: float) -> str:
 
 
 def end(job: dict[str, Any]) -> int:
-    """When a job has ended, of which not every server has `finished_at`."""
+    """Return when a job has ended: not every server sends `finished_at`."""
     found: int = job.get("finished_at") or job["modified_at"]
     return found
 
@@ -223,7 +223,7 @@ def test_job_duration(saved: dict[str, str], day: Day) -> None:
     for group, row in rows.items():
         percent = quantiles(minutes[group], n=100, method="inclusive")
         assert row["jobs"] == str(len(minutes[group]))
-        # Both percentiles are approximate, and here there are some dozens of jobs.
+        # Both percentiles are approximate, and there are only some dozens of jobs.
         assert percent[44] - 0.1 <= float(row["median_minutes"] or 0) <= percent[54] + 0.1
         assert percent[89] - 0.1 <= float(row["p95_minutes"] or 0) <= max(minutes[group]) + 0.1
 

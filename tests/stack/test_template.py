@@ -1,4 +1,4 @@
-"""The template as CloudFormation gets it, and the settings that no run shows."""
+"""The template as CloudFormation gets it, and settings that no run depends on."""
 
 import json
 import math
@@ -84,14 +84,14 @@ def test_a_parameter_that_would_fail_later_is_refused(name: str, value: str, fit
     assert accepted == fits
 
 
-# --- What is kept, and for how long ---
+# --- Retention ---
 
 OLD_VERSIONS = ("", {"NoncurrentDays": 30}, None)
 QUERY_RESULTS = ("athena/", {"NoncurrentDays": 1}, 7)
 
 
 def expiry(aws: EmbeddedAws, bucket: str) -> list[tuple[str, Any, int | None]]:
-    """Prefix, expiry of old versions, and expiry in days of each rule of a bucket."""
+    """Return prefix, expiry of old versions, and expiry in days of each rule of a bucket."""
     rules = aws.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     assert {rule["Status"] for rule in rules} == {"Enabled"}
     return [
@@ -118,7 +118,7 @@ def test_old_versions_are_kept(stack: Stack) -> None:
     assert versioning["Status"] == "Enabled"
 
 
-# --- Who may do what: conditions that the embedded AWS does not enforce ---
+# --- Conditions in policies that the embedded AWS does not enforce ---
 
 
 @pytest.mark.parametrize("topic", ["Topic", "ChatTopic"])
@@ -155,13 +155,13 @@ def test_only_the_stack_s_schedules_may_use_their_role(stack: Stack) -> None:
     }
 
 
-# --- How a run is started and repeated ---
+# --- Starting and retrying runs ---
 
 
 def test_a_run_has_the_longest_time_and_is_repeated_twice_within_an_hour(stack: Stack) -> None:
     client = stack.aws.client("lambda")
     assert client.get_function_configuration(FunctionName=stack.outputs["SnapshotFunction"])["Timeout"] == 900
-    # The embedded AWS does not know this configuration of a function.
+    # The embedded AWS does not support this configuration.
     repeated = TEMPLATE["Resources"]["SnapshotFunction"]["Properties"]["EventInvokeConfig"]
     assert repeated == {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600}
 
@@ -189,7 +189,7 @@ def test_each_rule_takes_the_events_of_its_own_stack_only(stack: Stack) -> None:
 
 
 def test_each_query_of_dated_snapshots_is_bounded_by_its_partition() -> None:
-    """Without a bound it would read, and cost, all that was ever written."""
+    """Without a bound it would read all snapshots ever written, and cost accordingly."""
     queries = [query["Sql"] for query in TEMPLATE["Mappings"]["SavedQueries"].values()]
     dated = [sql for sql in queries if "FROM snapshots" in sql]
     assert dated

@@ -1,4 +1,4 @@
-"""What an error response says, in the forms that its body may have."""
+"""The message and the advice in error responses, for every form of their bodies."""
 
 import pytest
 from snapshot.api.advice import append_to, read

@@ -1,4 +1,4 @@
-"""The files of answers, in every form that SAM takes."""
+"""The files of answers, in every form that SAM accepts."""
 
 import tomllib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The difference of two tables."""
+"""The differences between two tables."""
 
 from typing import Any
 

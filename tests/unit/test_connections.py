@@ -1,4 +1,4 @@
-"""Why there was no connection, in a few words."""
+"""The reasons of failed connections, in a few words."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""What is counted in a table."""
+"""The counts of a table."""
 
 from datetime import UTC, datetime
 from typing import Any

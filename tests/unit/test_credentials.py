@@ -1,4 +1,4 @@
-"""The secret's value, good and bad."""
+"""The values of a secret, valid and not."""
 
 import dataclasses
 import json
@@ -80,7 +80,7 @@ def test_bad_secrets_are_named_and_not_shown(value: str, message: str) -> None:
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-# Texts with a key in them that were copied with more around it, or in another encoding.
+# Keys that were copied with other text around them, or saved in another encoding.
 COPIED = {
     "in double quotes": ('"{key}"', "quotation mark"),
     "in single quotes": ("'{key}'", "quotation mark"),
@@ -149,7 +149,7 @@ def test_json_that_was_encoded_twice_is_refused() -> None:
         "_=",
         "0123456789abcdef0123456789abcdef",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhYmMifQ.c2ln",
-        "a/b+c=d",  # no name of a shell's variable
+        "a/b+c=d",  # not the name of a shell variable
         "sk-or-v1-abc=def",
         "id:secret",
         "bearer-token-1",
@@ -239,7 +239,7 @@ def test_values_of_headers_and_query_are_secrets_but_a_version_is_not() -> None:
 
 
 def test_only_what_looks_like_a_secret_is_kept_out_of_jobs() -> None:
-    """Words of the server's, such as a column or a region, stand in ids and fields."""
+    """Words of the server, such as a region, are part of ids and fields."""
     query = {
         "order_by": "created_at",
         "include": "fine_tuned_model",
@@ -252,7 +252,7 @@ def test_only_what_looks_like_a_secret_is_kept_out_of_jobs() -> None:
 
 
 def test_the_fingerprint_of_an_existing_secret_stays() -> None:
-    # As written into the metadata of existing snapshots: another one would make every source start afresh.
+    # Existing snapshots have these fingerprints in their metadata: others would lead to full listings everywhere.
     assert Credentials("sk-a", URL).fingerprint == "563d269e9d8f"
     assert Credentials("sk-a", URL, "org-1", "proj_1").fingerprint == "c44cd69698c0"
 

@@ -1,4 +1,4 @@
-"""The end of a run that hangs."""
+"""The time limit of a run that hangs."""
 
 import contextlib
 import itertools
@@ -53,7 +53,7 @@ def test_time_limit_restores_the_signal_handler() -> None:
 
 
 class Slow:
-    """Its end takes longer than the limit: what is raised there is lost."""
+    """An object whose finalizer takes longer than the limit: what is raised there is lost."""
 
     def __del__(self) -> None:
         time.sleep(0.3)

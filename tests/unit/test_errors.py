@@ -1,4 +1,4 @@
-"""What an error says, with what the handler adds to it."""
+"""The text of an error, with what the handler adds."""
 
 import pytest
 from snapshot.errors import ApiError, SnapshotError

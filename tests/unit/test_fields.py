@@ -1,4 +1,4 @@
-"""A payload's values as the table has them."""
+"""The conversion of a payload's values."""
 
 import json
 import time
@@ -38,7 +38,7 @@ EMPTY: tuple[Any, ...] = ([], {})
         *((nothing, "") for nothing in (0, 0.0, "0", "", "0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z")),
         *((odd, None) for odd in (*EMPTY, -1, True, "soon", "12 o'clock", 10**400, 1e300, NAN, INFINITY)),
         (1, "1970-01-01T00:00:01.000Z"),
-        (10**11, "5138-11-16T09:46:40.000Z"),  # the last one that is taken for seconds
+        (10**11, "5138-11-16T09:46:40.000Z"),  # the largest number that counts as seconds
         (10**11 + 1, "1973-03-03T09:46:40.001Z"),
         (253_402_300_799_000, "9999-12-31T23:59:59.000Z"),
         (253_402_300_799_001, None),

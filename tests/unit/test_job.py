@@ -1,4 +1,4 @@
-"""The payload of a job, good and bad."""
+"""The payload of a job, valid and not."""
 
 import functools
 from typing import Any
@@ -13,7 +13,7 @@ from snapshot.job import Job, parse
 from tests.fuzz import anything
 from tests.samples import ORIGINAL_COLUMNS, ORIGINAL_JOBS, file_of, job, payload
 
-# JSON's reader, in a thread of its own, lets through what is too deep for repr() elsewhere.
+# In a thread, json.loads accepts JSON that is too deep for repr() elsewhere.
 DEEP: Any = functools.reduce(lambda inner, _: [inner], range(5000), list[Any]())
 
 

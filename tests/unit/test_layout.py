@@ -1,4 +1,4 @@
-"""Who knows whom: the API and AWS are apart, and the pure modules know neither."""
+"""Which modules may import which: `api` and `aws` are independent, and the pure modules import neither."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""When a model will be shut down, as servers say it."""
+"""The shutdown dates of models, in the forms of several servers."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def test_invalid_date_is_refused(entry: dict[str, Any]) -> None:
         ({BASE: "2027-02-02"}, f"ft:{BASE}:acme::older", "own-name", "2027-02-02"),
         ({"gpt-35-turbo": "2027-03-03"}, "gpt-35-turbo", "gpt-35-turbo.ft-123", "2027-03-03"),
         ({BASE: ""}, BASE, TUNED, ""),
-        ({BASE: None}, BASE, TUNED, "2026-12-31"),  # the last one known
+        ({BASE: None}, BASE, TUNED, "2026-12-31"),  # the last known date
         ({}, BASE, TUNED, "2026-12-31"),
         ({BASE: "2027-02-02"}, BASE, "", ""),
     ],

@@ -1,4 +1,4 @@
-"""What the previous table says of how far to read, and what it adds to a job."""
+"""How far the previous table allows to skip reading, and what it adds to a job."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def ids(jobs: list[Job]) -> list[str]:
 JOBS = [a_job(number) for number in range(40, 0, -1)]
 LINES = lines_of(JOBS)
 SECOND = 1_760_000_000
-# The newest one is alone, all others are of one second.
+# All but the newest were created in the same second.
 OF_ONE_SECOND = [a_job(40), *(a_job(number, created_at=SECOND) for number in range(39, 0, -1))]
 
 
@@ -64,7 +64,7 @@ def test_other_jobs_do_not_end_the_reading(what: str) -> None:
 
 
 def test_jobs_of_the_newest_second_do_not_end_the_reading() -> None:
-    """One of the same second may have been created since, and stand below them."""
+    """A new job of the same second may be listed below them."""
     jobs = [a_job(number) for number in range(9, 0, -1)]
     jobs = [a_job(number, created_at=SECOND + 50) for number in range(60, 30, -1)] + jobs
     assert PreviousTable(lines_of(jobs)).overlap_end(jobs[1 : OVERLAP + 1]) is None
@@ -112,7 +112,7 @@ def test_nothing_is_carried_over_unless_just_the_jobs_above_were_read(read: list
 def test_another_reading_has_read_nothing_yet() -> None:
     previous = PreviousTable(LINES)
     assert previous.unfinished(5, ids(JOBS[:5]), 3) == []
-    assert previous.unfinished(5, [], 3) == []  # what was read is remembered
+    assert previous.unfinished(5, [], 3) == []  # jobs that were read before still count
     previous.forget_reading()
     assert previous.unfinished(5, [], 3) is None
     assert previous.unfinished(1, [], 3) is None
@@ -126,7 +126,7 @@ def test_an_unfinished_job_that_was_not_read_is_lost() -> None:
     assert not PreviousTable(LINES).has_lost([])
 
 
-# --- What is asked for early ---
+# --- Requests in advance ---
 
 
 def test_active_jobs_are_those_of_which_an_event_was_known() -> None:
@@ -135,7 +135,7 @@ def test_active_jobs_are_those_of_which_an_event_was_known() -> None:
         a_job(5, status="running", finished_at=None)._replace(**dated),
         a_job(4, status="paused", finished_at=None)._replace(**dated),
         a_job(3, status="succeeded")._replace(**dated),
-        a_job(2, status="running", finished_at=None)._replace(updated_at=a_job(2).created_at),  # only a stand-in
+        a_job(2, status="running", finished_at=None)._replace(updated_at=a_job(2).created_at),  # a placeholder
         a_job(1, status="queued", finished_at=None)._replace(**dated),
     ]
     assert [*PreviousTable(lines_of(jobs)).active()] == [jobs[0].id, jobs[4].id]
@@ -150,7 +150,7 @@ def test_no_page_is_expected_after_the_last_job() -> None:
     assert PreviousTable(LINES).page_ends(40, 10) == []
 
 
-# --- What it adds to a job ---
+# --- Completing a job ---
 
 KNOWN = a_job(1, fine_tuned_model="ft:a", finished_at=None)._replace(
     shutdown_date="2030-01-01", updated_at="2025-10-10T00:00:00.000Z"
@@ -166,7 +166,7 @@ KNOWN = a_job(1, fine_tuned_model="ft:a", finished_at=None)._replace(
         ({"status": "failed"}, {}, "2030-01-01", ""),
         ({"status": "running"}, {"status": "running"}, "2030-01-01", ""),
         ({}, {"updated_at": "2025-10-11T00:00:00.000Z"}, "2030-01-01", "2025-10-11T00:00:00.000Z"),
-        ({"updated_at": KNOWN.created_at}, {}, "2030-01-01", ""),  # only a stand-in
+        ({"updated_at": KNOWN.created_at}, {}, "2030-01-01", ""),  # a placeholder
     ],
 )
 def test_what_was_known_of_a_job_stays_as_long_as_it_is_the_same(
@@ -192,5 +192,5 @@ def test_a_job_is_found_wherever_it_stands() -> None:
         assert previous.find(job) == table.to_line(job)
     assert previous.find(a_job(99)) is None
     assert PreviousTable(lines_of(OF_ONE_SECOND)).find(OF_ONE_SECOND[-1]) == table.to_line(OF_ONE_SECOND[-1])
-    no_time = [Line(line[line.index(b"\t") :]) for line in LINES]  # of another version's table
+    no_time = [Line(line[line.index(b"\t") :]) for line in LINES]  # the table of another version
     assert PreviousTable(no_time).find(JOBS[-1]) == no_time[-1]

@@ -1,4 +1,4 @@
-"""The documents' tables are those of the code and the template, and their links lead somewhere."""
+"""The documents' tables are true to the code and the template, and their links work."""
 
 import dataclasses
 import json
@@ -146,9 +146,9 @@ def test_costs_add_up() -> None:
             cost = eval(formula, {"runs": runs, "hours": hours})
             assert amount == f"{cost:.2f}", what
         assert totals[column].strip("*") == f"{sum(map(float, amounts)):.2f}"
-    alarms = len(table("alarm", "goes into ALARM when", "what to do")) - 1  # one is the stack's
+    alarms = len(table("alarm", "goes into ALARM when", "what to do")) - 1  # one belongs to the stack
     assert rows[1][1] == f"{alarms} × 0.10"
-    metrics, statuses = len(table("metric", "unit", "what")), 4  # the terminal ones, and one that is active
+    metrics, statuses = len(table("metric", "unit", "what")), 4  # the terminal ones, and an active one
     assert rows[0][1].startswith(f"{metrics + statuses} ({metrics} and {statuses} statuses) × ")
 
 
@@ -157,7 +157,7 @@ def test_limits() -> None:
     loops = [resources[name] for name in resources if name.startswith("Fn::ForEach")]
     of_a_source = sum(len(body) for _, over, body in loops if over == "Sources")
     others = len(resources) - len(loops) + sum(len(over) for _, over, _ in loops if isinstance(over, list))
-    others += 1  # SAM makes a resource of EventInvokeConfig
+    others += 1  # SAM creates a resource for EventInvokeConfig
     where = {limit: text for limit, text, _ in table("limit", "where", "what to do", document=OPERATIONS)}
     assert where["500 resources in a stack"] == f"{(500 - others) // of_a_source} sources"
     statuses = len(KNOWN_STATUSES)
@@ -206,12 +206,12 @@ def test_make_target_exists(document: Path) -> None:
 
 
 def prose(document: Path) -> str:
-    """The text of a document without its code blocks."""
+    """Return the text of a document without its code blocks."""
     return re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(document: Path) -> set[str]:
-    """The anchors that GitHub gives the headings of a document."""
+    """Return the anchors that GitHub makes for the headings of a document."""
     headings = re.findall(r"^#+ (.+)$", prose(document), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -224,7 +224,7 @@ def test_every_example_is_one_that_a_test_runs() -> None:
         }
         for document in documents()
     }
-    # A new one needs a test, most in tests/stack.
+    # A new code block needs a test, mostly in tests/stack.
     assert {name: counts for name, counts in found.items() if counts} == {
         "README.md": {"bash": 3, "console": 3, "python": 1},
         "events/README.md": {"json": 2},

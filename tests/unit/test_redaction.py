@@ -1,4 +1,4 @@
-"""Secrets in somebody else's words, in every form in which they may be echoed."""
+"""The removal of secrets from texts of the API, in every form in which they may be echoed."""
 
 import base64
 import html
@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from snapshot.api.redaction import redacted, without_secrets
 
-# Each form of it begins and goes on differently, so that no pattern finds another's form.
+# The forms of this secret differ from the start, so that the pattern of one does not find another.
 SECRET = "é\"'/ &\\<0123456789abcdef"
 FORMS = {
     "as it is": SECRET,
@@ -62,7 +62,7 @@ def test_a_response_that_its_encoding_cannot_read_is_searched_all_the_same() -> 
 def test_a_secret_is_found_in_a_response_though_plain_characters_are_escaped() -> None:
     escaped = "".join(f"\\u{ord(character):04X}" for character in "0123456789abcdef")
     assert without_secrets(bytearray(escaped.encode()), ["0123456789abcdef"]) == b"[redacted]"
-    # What JSON needs escaped, and an escaped backslash, stay as they are.
+    # Characters that JSON must escape, and an escaped backslash, do not change.
     untouched = rb"\u0022 \u005c \u005C \u00e9 \u0009 \\u0041"
     assert without_secrets(bytearray(untouched), []) == untouched
 
@@ -103,7 +103,7 @@ def test_a_text_is_cut_after_its_secrets_are_hidden() -> None:
     assert redacted("x" * 401, []) == "x" * 400 + "…"
     assert redacted("abcdef", [], 5) == "abcde…"
     assert redacted(f"{'x' * 395} {SECRET}", [SECRET]) == f"{'x' * 395} [red…"
-    assert redacted(f"{' ' * (1 << 16)}x", []) == ""  # no more than that is looked at
+    assert redacted(f"{' ' * (1 << 16)}x", []) == ""  # only this much is searched
 
 
 def test_a_text_that_is_no_unicode_can_be_shown() -> None:

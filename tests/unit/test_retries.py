@@ -1,4 +1,4 @@
-"""Which attempts are worth repeating, and when."""
+"""Which attempts are repeated, and when."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -28,7 +28,7 @@ def test_what_may_pass_is_repeated(status: int, expected: bool) -> None:
         ({"retry-after-ms": "1500"}, 1.5),
         ({"retry-after-ms": " 20 ", "retry-after": "30"}, 0.02),
         ({"retry-after-ms": "1250.5", "retry-after": "30"}, 1.2505),
-        # What is no number of milliseconds is not looked at.
+        # An invalid number of milliseconds is ignored.
         *(({"retry-after-ms": bad, "retry-after": "1"}, 1) for bad in ("soon", "-5", "nan", "inf", "")),
         *(
             ({"retry-after": bad}, None)

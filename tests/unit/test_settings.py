@@ -1,4 +1,4 @@
-"""The environment and the event, good and bad."""
+"""The environment and the event, valid and not."""
 
 import json
 import time
@@ -44,7 +44,7 @@ EVENTS = Path(__file__).parents[2] / "events"
 def test_events(event: dict[str, Any], expected: Run) -> None:
     run = Run.parse(event, NOW)
     assert run == expected
-    assert run.timestamp == f"{expected.time:%Y-%m-%dT%H:%M:%SZ}"  # in UTC, whatever the zone of the event's time
+    assert run.timestamp == f"{expected.time:%Y-%m-%dT%H:%M:%SZ}"  # in UTC, from any time zone
     assert run.time.tzinfo == UTC
 
 
@@ -167,7 +167,7 @@ def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SNAPSHOT_BUCKET", "b")
     assert Settings.from_environment() == Settings("b", "fine-tuning/", "https://api.openai.com/v1", "default")
-    monkeypatch.setenv("OPENAI_BASE_URL", "")  # as an empty parameter leaves it
+    monkeypatch.setenv("OPENAI_BASE_URL", "")  # as with an empty parameter
     monkeypatch.setenv("SECRET_PREFIX", "p/")
     monkeypatch.setenv("EVENT_BUS_NAME", "bus")
     assert Settings.from_environment() == Settings("b", "p/", "https://api.openai.com/v1", "bus")

@@ -1,4 +1,4 @@
-"""What a status means, in whatever word a server has for it."""
+"""The meaning of a status, in the words of several servers."""
 
 import pytest
 from snapshot import table

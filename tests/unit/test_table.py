@@ -1,4 +1,4 @@
-"""The table's bytes, both ways."""
+"""The table as a file, written and read."""
 
 import pytest
 from hypothesis import given

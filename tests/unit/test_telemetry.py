@@ -1,4 +1,4 @@
-"""The metrics as CloudWatch reads them, from standard output."""
+"""The metrics on standard output, as CloudWatch reads them."""
 
 import json
 import time
@@ -19,13 +19,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("days", [None, 3])
 def test_every_metric_has_its_dimensions(days: int | None, capsys: pytest.CaptureFixture[str]) -> None:
     run = Run("team-a", datetime(2026, 1, 31, 12, tzinfo=UTC), full=False)
-    for _ in range(2):  # nothing of one run is left for the next
+    for _ in range(2):  # nothing of this run is left in the next one
         telemetry.emit(run, Counts(3, {"running": 2, "other": 1}, 60.0, days), {"JobsFailed": 2})
         found = {}
         for text in capsys.readouterr().out.splitlines():
             line = json.loads(text)
             assert line["snapshot_time"] == "2026-01-31T12:00:00Z"
-            assert abs(line["_aws"]["Timestamp"] / 1000 - time.time()) < 60  # that of emission, in milliseconds
+            assert abs(line["_aws"]["Timestamp"] / 1000 - time.time()) < 60  # the time of emission, in milliseconds
             (directive,) = line["_aws"]["CloudWatchMetrics"]
             assert directive["Namespace"] == "FineTuning"
             (names,) = directive["Dimensions"]

@@ -1,4 +1,4 @@
-"""When a CloudWatch alarm goes into ALARM, as AWS documents it for metric alarms.
+"""The evaluation of CloudWatch's metric alarms, as AWS documents it.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 OK, ALARM, INSUFFICIENT_DATA = "OK", "ALARM", "INSUFFICIENT_DATA"
 
-# CloudWatch looks further back than the evaluation periods; its documented examples look two periods further.
+# CloudWatch looks further back than the evaluation periods: by two periods in its documented examples.
 _PERIODS_FURTHER_BACK = 2
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": gt,
@@ -27,7 +27,7 @@ _STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
 
 
 def state(alarm: Mapping[str, Any], values: Sequence[tuple[float, float]], now: float) -> str:
-    """An alarm's state (described as by DescribeAlarms), given its metric as (Unix time, value)."""
+    """Return the state of an alarm (a response of DescribeAlarms) for a metric's values as (Unix time, value)."""
     periods = alarm["EvaluationPeriods"]
     breaches = [
         _breach(alarm, [value for time, value in values if ago <= (now - time) / alarm["Period"] < ago + 1])
@@ -43,7 +43,7 @@ def state(alarm: Mapping[str, Any], values: Sequence[tuple[float, float]], now: 
 
 
 def evaluate(points: Sequence[bool | None], periods: int, to_alarm: int, missing: str, current: str) -> str:
-    """The state that data points (oldest first: breaching, not breaching, None for missing) lead to."""
+    """Return the state for data points, oldest first: whether each is breaching, None if it is missing."""
     real = [point for point in points if point is not None][-periods:]
     if not real:
         return {"breaching": ALARM, "notBreaching": OK, "missing": INSUFFICIENT_DATA}.get(missing, current)
@@ -52,7 +52,7 @@ def evaluate(points: Sequence[bool | None], periods: int, to_alarm: int, missing
         return ALARM
     if len(real) == periods or missing in {"breaching", "notBreaching"} or not all(real):
         return OK
-    # Only breaching points, but too few: `missing` goes into ALARM once the oldest is old enough, `ignore` never does.
+    # All points are breaching, but too few: with `missing`, ALARM once the oldest is old enough; with `ignore`, never.
     oldest = next(age for age, point in zip(range(len(points), 0, -1), points, strict=True) if point)
     return ALARM if missing == "missing" and oldest >= to_alarm else current
 

@@ -1,4 +1,4 @@
-"""What AWS says of a deployment before and while it is made, and MiniStack does not."""
+"""What MiniStack lacks of deployments: replacements in change sets, and refused schedules."""
 
 import json
 from functools import cache
@@ -10,7 +10,7 @@ from ministack.services.cloudformation import provisioners, stacks
 
 
 def close_gaps() -> None:
-    """Change sets know which resources are replaced, and a schedule that would never fire is refused."""
+    """Make change sets say which resources are replaced, and refuse a schedule that would never start anything."""
     stacks._property_recreation = _recreation
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Scheduler::Schedule"]
     create = handlers["create"]
@@ -26,7 +26,7 @@ def close_gaps() -> None:
 
 
 def _recreation(resource_type: str, name: str) -> str:
-    """Whether a change of a property replaces its resource, as AWS's own schema of the type says.
+    """Return RequiresRecreation for a change of a property, from AWS's own schema of the resource type.
 
     https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
     """
@@ -39,7 +39,7 @@ def _recreation(resource_type: str, name: str) -> str:
 
 @cache
 def _schema(resource_type: str) -> dict[str, Any]:
-    """The schema, of those that cfn-lint brings along."""
+    """Return the schema of a resource type, from cfn-lint's package."""
     schemas = resources.files("cfnlint.data.schemas")
     names = json.loads((schemas / "providers" / "us-east-1.json").read_text())
     schema: dict[str, Any] = json.loads((schemas / "resources" / f"{names[resource_type]}.json").read_text())

@@ -1,4 +1,4 @@
-"""Where MiniStack's EventBridge is more lenient than AWS's, for tests/sandbox/ministack/server.py."""
+"""Rules of EventBridge that MiniStack does not enforce."""
 
 import json
 from typing import Any
@@ -11,14 +11,14 @@ _PUT_EVENTS_BYTES = 256 * 1024
 
 
 def close_gaps() -> None:
-    """Policies see an event's source, PutEvents has its limit, and a topic gets JSON only."""
+    """Enforce `events:source` in policies, the size of PutEvents, and JSON in messages to topics."""
     _sources_of_events_in_policies()
     _put_events_of_limited_size()
     _messages_that_are_json()
 
 
 def _sources_of_events_in_policies() -> None:
-    """Evaluate the condition key `events:source` of PutEvents in policies, which MiniStack does not know."""
+    """Evaluate the condition key `events:source` of PutEvents in policies."""
     context_of = iam_actions.request_tag_context
 
     def with_sources(service: str, action: str, body: bytes, *rest: Any) -> dict[str, Any]:
@@ -31,10 +31,10 @@ def _sources_of_events_in_policies() -> None:
 
 
 def _put_events_of_limited_size() -> None:
-    """Refuse a PutEvents whose entries are too large together; MiniStack only counts them.
+    """Refuse a PutEvents whose entries are too large together; MiniStack limits only their number.
 
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html says how large an entry is; the
-    words are those in https://github.com/awslabs/aws-service-catalog-puppet/issues/563.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html says how to compute the size; the
+    message is the one in https://github.com/awslabs/aws-service-catalog-puppet/issues/563.
     """
     put_events = eventbridge._put_events
 
@@ -53,15 +53,15 @@ def _put_events_of_limited_size() -> None:
 
 
 def _messages_that_are_json() -> None:
-    """Send nothing to a topic that is not JSON; MiniStack sends what an input template gives, broken or not.
+    """Drop messages to topics that are not JSON; MiniStack sends them.
 
-    EventBridge escapes no value in a template, and requires JSON once they are filled in:
+    EventBridge does not escape the values that it fills into a template, and requires JSON afterwards:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     """
     dispatch = eventbridge._dispatch_to_sns
 
     def dispatch_json(topic_arn: str, message: str) -> None:
-        json.loads(message)  # the caller logs the ValueError and goes on
+        json.loads(message)  # the caller logs the ValueError and continues
         dispatch(topic_arn, message)
 
     eventbridge._dispatch_to_sns = dispatch_json

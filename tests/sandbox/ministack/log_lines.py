@@ -1,4 +1,4 @@
-"""A function's log group as CloudWatch has it: filtered by terms, and with Lambda's own lines in JSON."""
+"""What MiniStack lacks of a function's log group: filters by terms, and Lambda's own lines in JSON."""
 
 import json
 import re
@@ -13,14 +13,14 @@ _TERM = re.compile(r'([-?]?)(?:"([^"]+)"|(\w+))(?:\s+|\Z)')
 
 
 def close_gaps() -> None:
-    """Take all kinds of terms in a filter, and write what Lambda writes for a function whose log format is JSON."""
+    """Accept all kinds of terms in a filter, and write Lambda's own lines as it does for the log format JSON."""
     cloudwatch_logs._compile_filter_pattern = _compile_pattern
     append = cloudwatch_logs._append_log_events
     cloudwatch_logs._append_log_events = lambda stream, events, *rest: append(stream, [*_in_json(events)], *rest)
 
 
 def _compile_pattern(pattern: str) -> Callable[[str], bool]:
-    """Terms that a line must have, must not have (`-`), or of which it must have one (`?`); case counts.
+    """Match terms that a line must have, must not have (`-`), or of which it must have one (`?`), in the same case.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/matching-terms-unstructured-log-events.html
     """
@@ -42,9 +42,9 @@ def _compile_pattern(pattern: str) -> Callable[[str], bool]:
 
 
 def _in_json(events: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The lines of an invocation, those of Lambda and of its Python runtime in JSON; other lines as they are.
+    """Yield the lines of an invocation, with those of Lambda and of its Python runtime in JSON.
 
-    https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html; the runtime's is seen in
+    https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html; for the runtime's see
     tests/stack/test_runtime.py.
     """
     request, status = "", "success"

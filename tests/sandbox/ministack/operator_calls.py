@@ -1,4 +1,4 @@
-"""What MiniStack leaves out of the calls with which an operator looks at a stack."""
+"""What MiniStack lacks of the calls with which `make status` examines a stack."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ from ministack.services import cloudwatch, secretsmanager, sns
 
 
 def close_gaps() -> None:
-    """Alarms are found by their action, addresses confirm, and a secret may have no version."""
+    """Find alarms by their action, keep unconfirmed addresses pending, and describe secrets without a value."""
     _find_alarms_by_action()
     _let_addresses_confirm()
     _describe_secrets_without_a_value()
 
 
 def _find_alarms_by_action() -> None:
-    """Let DescribeAlarms take an ActionPrefix, and say since when the state is what it is.
+    """Implement ActionPrefix and StateTransitionedTimestamp of DescribeAlarms.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
     """
@@ -35,7 +35,7 @@ def _find_alarms_by_action() -> None:
 
 
 def _let_addresses_confirm() -> None:
-    """Have an e-mail address pending until it confirms, with itself for the token that AWS would send to it.
+    """Keep an e-mail address pending until it is confirmed, with the address itself as its token.
 
     https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html
     """
@@ -60,7 +60,7 @@ def _let_addresses_confirm() -> None:
 
 
 def _describe_secrets_without_a_value() -> None:
-    """List the versions of a secret that have a value only.
+    """List only those versions of a secret that have a value.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html
     """

@@ -1,4 +1,4 @@
-"""What MiniStack's CloudFormation leaves out of resources, for tests/sandbox/ministack/server.py."""
+"""What MiniStack's CloudFormation lacks of resources and conditions."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from ministack.services.cloudformation import language_extensions, provisioners
 
 
 def close_gaps() -> None:
-    """Buckets and topics are as their stack says, it may have named queries, and its conditions know types."""
+    """Implement encryption and lifecycle of buckets, keys of topics, named queries, and types in conditions."""
     provisioners._S3_BUCKET_CONFIGURATIONS += (
         ("BucketEncryption", _encryption_xml, s3._put_bucket_encryption, s3._delete_bucket_encryption),
         ("LifecycleConfiguration", _lifecycle_xml, s3._put_bucket_lifecycle, s3._delete_bucket_lifecycle),
@@ -41,7 +41,7 @@ def _rule_xml(rule: dict[str, Any]) -> str:
     xml = f"<ID>{rule['Id']}</ID><Status>{rule['Status']}</Status>"
     xml += f"<Filter><Prefix>{rule.get('Prefix', '')}</Prefix></Filter>"
     if "ExpirationInDays" in rule:
-        if int(rule["ExpirationInDays"]) < 1:  # as S3 says it
+        if int(rule["ExpirationInDays"]) < 1:  # S3's own message
             raise ValueError("InvalidArgument: 'Days' for Expiration action must be a positive integer")
         xml += f"<Expiration><Days>{rule['ExpirationInDays']}</Days></Expiration>"
     for name in ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"):
@@ -51,9 +51,10 @@ def _rule_xml(rule: dict[str, Any]) -> str:
 
 
 def _with_typed_equals(template: dict[str, Any]) -> dict[str, Any]:
-    """A template in which a number never equals a text, as with AWS's language extensions; MiniStack compares texts.
+    """Return a template in which a number never equals a string, as in AWS's language extensions.
 
-    A parameter is a text, of the type Number too: cloudformation-languages/cfn-language-discussion, issue 153.
+    MiniStack compares strings. A parameter is a string, even of the type Number:
+    https://github.com/aws-cloudformation/cfn-language-discussion/issues/153
     """
 
     def typed(value: Any) -> Any:

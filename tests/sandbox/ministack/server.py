@@ -1,7 +1,7 @@
-"""The embedded AWS's process: MiniStack on a socket that it inherits, with the gaps closed that the tests need.
+"""The process of the embedded AWS: MiniStack on an inherited socket, with what it lacks and the tests need.
 
-Started by tests/sandbox/aws.py with the socket's file descriptor and the file that sets CloudWatch's clock; ends when
-its standard input does, so that it never outlives its parent.
+tests/sandbox/aws.py starts it with the socket's file descriptor and the file that sets CloudWatch's clock. It ends when
+its standard input ends, so that it never outlives its parent.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _TICK_SECONDS = 0.5
 
 
 def metrics_from_logs() -> None:
-    """Do what CloudWatch Logs does with lines in the embedded metric format, and MiniStack does not."""
+    """Record the metrics in log lines of the embedded metric format, as CloudWatch Logs does."""
     append = cloudwatch_logs._append_log_events
 
     def append_and_extract(stream: Any, events: list[dict[str, Any]], *rest: Any) -> Any:
@@ -57,7 +57,7 @@ def _extract(message: str) -> None:
 
 
 def clock_that_can_be_set(file: Path) -> None:
-    """Put CloudWatch's clock ahead by the seconds in a file, so that hours without data need not be waited for."""
+    """Set CloudWatch's clock ahead by the seconds in a file, so that tests need not wait for hours."""
     cloudwatch.time = SimpleNamespace(time=lambda: time.time() + _ahead(file))
 
 
@@ -98,7 +98,7 @@ def queries_in_the_dialect_of_athena() -> None:
     start, relation = athena._start_query_execution, athena._table_relation
 
     def start_translated(data: dict[str, Any]) -> Any:
-        import sqlglot  # noqa: PLC0415  # half a second, for which only queries are to wait
+        import sqlglot  # noqa: PLC0415  # takes half a second, for which only queries wait
 
         query = sqlglot.parse_one(data["QueryString"], dialect="athena")
         values = iter(data.get("ExecutionParameters", ()))
@@ -114,7 +114,7 @@ def queries_in_the_dialect_of_athena() -> None:
 
 def main() -> None:
     """Serve until standard input ends."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # held back by the parent, meanwhile
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the parent held signals back while it started this process
     clock_that_can_be_set(Path(sys.argv[2]))
     metrics_from_logs()
     alarms_that_look_at_dimensions()
