@@ -65,6 +65,16 @@ def test_without_the_statement_a_run_fails(sid: str, stack: Stack, own_api: Simu
     stack.invoke(source=sid)
 
 
+def test_no_statement_is_for_all_resources_or_all_actions(stack: Stack) -> None:
+    # The embedded AWS does not check the log group, so no refused call shows this for WriteLogs.
+    for _, _, document in policies(stack):
+        for statement in document["Statement"]:
+            given = [statement[name] for name in ("Resource", "Action")]
+            values = [value for each in given for value in (each if isinstance(each, list) else [each])]
+            assert not [value for value in values if value == "*" or value.endswith(":*:*")], statement["Sid"]
+            assert statement["Effect"] == "Allow"
+
+
 # --- The calls that the function's role may make, and those that are refused ---
 
 
@@ -110,8 +120,8 @@ ALLOWED: dict[str, Call] = {
     "its secrets": lambda role: role.client("secretsmanager").get_secret_value(SecretId=f"{role.prefix}mine"),
     "a dated snapshot": lambda role: role.client("s3").put_object(Bucket=role.bucket, Key="snapshots/a", Body=b"x"),
     "latest": lambda role: role.client("s3").put_object(Bucket=role.bucket, Key="latest/a", Body=b"x"),
-    "the table before": lambda role: role.client("s3").get_object(Bucket=role.bucket, Key="latest/b"),
-    "whether there is one": lambda role: role.client("s3").list_objects_v2(Bucket=role.bucket),
+    "the previous table": lambda role: role.client("s3").get_object(Bucket=role.bucket, Key="latest/b"),
+    "whether latest exists": lambda role: role.client("s3").list_objects_v2(Bucket=role.bucket),
     "its events": lambda role: role.put_event("default"),
 }
 REFUSED: dict[str, Call] = {
@@ -131,9 +141,9 @@ REFUSED: dict[str, Call] = {
     "reading a dated snapshot": lambda role: role.client("s3").get_object(Bucket=role.bucket, Key="snapshots/a"),
     "deleting a dated snapshot": lambda role: role.client("s3").delete_object(Bucket=role.bucket, Key="snapshots/a"),
     "deleting latest": lambda role: role.client("s3").delete_object(Bucket=role.bucket, Key="latest/a"),
-    "opening the bucket": lambda role: role.client("s3").delete_bucket_policy(Bucket=role.bucket),
+    "removing the bucket's policy": lambda role: role.client("s3").delete_bucket_policy(Bucket=role.bucket),
     "another bus": lambda role: role.put_event("of-somebody-else"),
-    "events in another's name": lambda role: role.put_event("default", "aws-imitator"),
+    "events of another source": lambda role: role.put_event("default", "aws-imitator"),
     "messages": lambda role: role.client("sns").publish(TopicArn=role.topic, Message="x"),
     "invoking functions": lambda role: role.client("lambda").list_functions(),
 }

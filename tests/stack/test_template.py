@@ -166,6 +166,14 @@ def test_a_run_has_the_longest_time_and_is_repeated_twice_within_an_hour(stack: 
     assert repeated == {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600}
 
 
+def test_no_log_level_of_lambda_drops_the_metrics(stack: Stack) -> None:
+    # With ApplicationLogLevel, Lambda drops lines without a level, such as metrics:
+    # https://docs.aws.amazon.com/powertools/python/latest/core/logger/#aws-lambda-advanced-logging-controls-alc
+    client = stack.aws.client("lambda")
+    logging = client.get_function_configuration(FunctionName=stack.outputs["SnapshotFunction"])["LoggingConfig"]
+    assert logging == {"LogFormat": "JSON", "LogGroup": stack.outputs["LogGroup"]}
+
+
 def test_the_full_listing_is_at_a_minute_of_its_own(stack: Stack) -> None:
     scheduler, group = stack.aws.client("scheduler"), stack.outputs["ScheduleGroup"]
     names = [schedule["Name"] for schedule in scheduler.list_schedules(GroupName=group)["Schedules"]]

@@ -18,9 +18,7 @@ from snapshot.summary import SkippedSummary, Summary
 
 from tests.benchmark import report
 from tests.documents import EVENTS, FUNCTION, OPERATIONS, SERVERS, TEMPLATE, TESTS, documents, examples, section, table
-from tests.integration import test_aws_faults, test_concurrency, test_delivery, test_faults, test_secrecy
 from tests.sandbox.aws import ROOT
-from tests.stack import test_permissions
 
 of_each_document = pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
 
@@ -236,16 +234,3 @@ def test_every_example_is_one_that_a_test_runs() -> None:
 def test_changelog_begins_with_this_version() -> None:
     newest = section("Changelog").strip().splitlines()[0]
     assert re.fullmatch(rf"- \*\*{re.escape(__version__)}\*\* \(\d{{4}}-\d\d-\d\d\): \w.*", newest)
-
-
-def test_what_was_tried_has_the_figures_of_the_tests() -> None:
-    header = ("tried", "times", "lost, leaked or half-written")
-    times = [int(count.replace(",", "")) for _, count, _ in table(*header, document=TESTS)]
-    assert times[:6] == [
-        len(test_faults.TRANSIENT) + len(test_faults.PERMANENT),
-        len(test_aws_faults.CALLS) * len(test_aws_faults.PASSING + test_aws_faults.LASTING),
-        2 * test_delivery.AWS_CALLS,
-        test_concurrency.RUNS,
-        len(test_secrecy.KEYS) * len(test_secrecy.SITUATIONS),
-        len(test_permissions.REFUSED),
-    ]
