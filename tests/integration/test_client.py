@@ -557,6 +557,14 @@ def test_model_named_twice_keeps_its_date(order: int, api: SimulatedApi, client:
     assert models.odd_entries == 2
 
 
+def test_models_that_do_not_arrive_in_time_are_named_in_the_error(api: SimulatedApi) -> None:
+    api.faults = [Fault("/models", api_faults.trickling)]
+    with Client(Credentials(api.key, api.base_url), Deadline.after(0.2)) as client:
+        models = fine_tuning.models(client)
+        with pytest.raises(OutOfTimeError, match="^GET /models: the response did not arrive in time"):
+            models()
+
+
 # --- Threads ---
 
 
