@@ -75,8 +75,8 @@ class Deployment:
         assert self.api.key[:12] not in text  # nor its beginning, which the API echoes
 
 
-def let_things_happen(deployment: Deployment) -> None:
-    """One job fails, one succeeds, one is created and one is gone."""
+def change_jobs(deployment: Deployment) -> None:
+    """Let one job fail, one succeed, one be created and one be removed."""
     api = deployment.api
     now = int(api.now)
     failing, succeeding, *others, _ = api.jobs
@@ -88,7 +88,7 @@ def let_things_happen(deployment: Deployment) -> None:
     ]
 
 
-def start_with_a_snapshot(deployment: Deployment) -> None:
-    """Of five jobs at work."""
+def take_first_snapshot(deployment: Deployment) -> None:
+    """Take a snapshot of five running jobs."""
     deployment.api.jobs = [payload(number, status="running", finished_at=None) for number in range(5, 0, -1)]
     deployment.run()

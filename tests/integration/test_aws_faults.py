@@ -1,4 +1,4 @@
-"""Every fault of AWS at every call of a run: it recovers, or it fails in time and the next run makes all good."""
+"""Faults of AWS at each call of a run: the run recovers, or fails in time and the next run repeats what is missing."""
 
 import json
 from collections import Counter
@@ -15,12 +15,12 @@ from tests.sandbox.queues import Queue
 from tests.timing import ends_within
 
 CALLS = ("latest, read", "secret", "latest, looked at", "dated snapshot", "events", "latest, written")
-PASSING = ("500 InternalError", "503 SlowDown", "dropped before", "dropped after")
+TRANSIENT = ("500 InternalError", "503 SlowDown", "dropped before", "dropped after")
 LASTING = ("403 AccessDenied", "503 SlowDown", "dropped before", "dropped after")
-# The first two are made at the same time, so their numbers do not tell them apart.
+# The first two calls are concurrent, so their order is not fixed.
 CONCURRENT = ("GET .*/latest/", "GetSecretValue")
 EVERY_CALL = [pytest.param(number, id=name) for number, name in enumerate(CALLS)]
-# What the error says: which call it was, and of which object.
+# The error names the call and its object.
 NAMED = (
     r"GetObject of s3://.*/latest/default\.tsv",
     r"secret test-\w+/default (cannot be read: GetSecretValue|.* no value \(GetSecretValue)",
@@ -52,13 +52,13 @@ ODD = (
 
 
 def fault_at(call: int, kind: str, times: int) -> AwsFault:
-    """A fault of a call, by its place in CALLS, and of those that follow it."""
+    """Return a fault of the call at this place of CALLS, and of the following calls."""
     return AwsFault(kind, 0, times, CONCURRENT[call]) if call < len(CONCURRENT) else AwsFault(kind, call, times)
 
 
 @pytest.fixture(autouse=True)
-def something_to_tell(deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
-    """A first snapshot, and since then five changes."""
+def five_changes(deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
+    """Take a first snapshot, then make five changes."""
     api = deployment.api
     api.jobs = [payload(number, status="running", finished_at=None) for number in range(5, 0, -1)]
     deployment.run(time=at(minutes=1))
@@ -66,21 +66,21 @@ def something_to_tell(deployment: Deployment, bus: Queue, flaky: FlakyAws) -> No
     assert (bus.receive(), flaky.hits) == ([], 0)
 
 
-def assert_all_is_told(deployment: Deployment, bus: Queue) -> None:
-    told = Counter(event["detail"]["status"] for event in bus.receive())
-    assert told.keys() == {"queued", "failed", "removed"}
-    assert told["failed"] >= 3
+def assert_all_are_reported(deployment: Deployment, bus: Queue) -> None:
+    sent = Counter(event["detail"]["status"] for event in bus.receive())
+    assert sent.keys() == {"queued", "failed", "removed"}
+    assert sent["failed"] >= 3
     rows = {row["id"]: row["status"] for row in deployment.rows()}
     assert rows == {job["id"]: job["status"] for job in deployment.api.jobs}
 
 
 @pytest.mark.parametrize("call", EVERY_CALL)
-@pytest.mark.parametrize("kind", PASSING)
+@pytest.mark.parametrize("kind", TRANSIENT)
 def test_transient_fault_is_retried(kind: str, call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
     flaky.set(fault_at(call, kind, times=1))
     summary = deployment.run()
     assert (flaky.hits, summary["changes"]["JobsFailed"]) == (1, 3)
-    assert_all_is_told(deployment, bus)
+    assert_all_are_reported(deployment, bus)
 
 
 @pytest.mark.parametrize("call", EVERY_CALL)
@@ -94,10 +94,10 @@ def test_lasting_aws_fault_is_reported_and_repaired_by_the_next_run(
         deployment.run()
     if (kind, CALLS[call]) != ("dropped after", "latest, written"):
         assert deployment.objects()["latest/default.tsv"] == before["latest/default.tsv"]
-    assert (deployment.output == output) == (CALLS[call] != "latest, written")  # metrics only when all else is done
+    assert (deployment.output == output) == (CALLS[call] != "latest, written")  # metrics only after everything else
     flaky.set(None)
     deployment.run()
-    assert_all_is_told(deployment, bus)
+    assert_all_are_reported(deployment, bus)
 
 
 @pytest.mark.parametrize(("call", "kind"), ODD)
@@ -108,12 +108,12 @@ def test_invalid_aws_response_is_reported_and_repaired_by_the_next_run(
     flaky.set(fault_at(number, kind, times=99))
     with pytest.raises(SnapshotError, match=NAMED[number]) as caught:
         deployment.run()
-    assert len(str(caught.value)) < 1500  # no page of HTML
+    assert len(str(caught.value)) < 1500  # without the HTML page
     assert deployment.api.key not in str(caught.value)
     flaky.set(None)
     deployment.run()
-    if (call, kind) != (CALLS[5], "no etag"):  # then it was written
-        assert_all_is_told(deployment, bus)
+    if (call, kind) != (CALLS[5], "no etag"):  # in that case the object was written
+        assert_all_are_reported(deployment, bus)
 
 
 @pytest.mark.parametrize("refusal", ["409 ConditionalRequestConflict", "412 PreconditionFailed", "404 NoSuchKey"])
@@ -122,7 +122,7 @@ def test_refused_condition_is_checked_against_latest(
 ) -> None:
     flaky.set(AwsFault(refusal, CALLS.index("latest, written"), times=1))
     deployment.run()
-    assert_all_is_told(deployment, bus)
+    assert_all_are_reported(deployment, bus)
 
 
 def test_repeatedly_refused_condition_is_an_error(deployment: Deployment, flaky: FlakyAws) -> None:
@@ -132,7 +132,7 @@ def test_repeatedly_refused_condition_is_an_error(deployment: Deployment, flaky:
 
 
 def test_an_error_after_the_output_says_what_was_written(deployment: Deployment, bus: Queue, flaky: FlakyAws) -> None:
-    """Another run replaces `latest` at the last moment, and the listing that follows fails."""
+    """Another run replaces `latest` at the last moment, and the next listing fails."""
     flaky.set(AwsFault("409 ConditionalRequestConflict", CALLS.index("latest, written"), times=1))
     deployment.api.faults = [Fault("/fine_tuning/jobs", api_faults.status(400, "No."), skip=1)]
     with pytest.raises(ApiError, match=r"status 400: No\. Written .*: the dated snapshot, all events, the metrics"):
@@ -141,10 +141,12 @@ def test_an_error_after_the_output_says_what_was_written(deployment: Deployment,
     assert "othing was written" not in json.dumps(error)
     flaky.set(None)
     deployment.run()
-    assert_all_is_told(deployment, bus)
+    assert_all_are_reported(deployment, bus)
 
 
-@pytest.mark.parametrize("call", EVERY_CALL[:2])  # the others hang when a minute is left, which is enough for them
+@pytest.mark.parametrize(
+    "call", EVERY_CALL[:2]
+)  # later calls hang when a minute is left, which is enough for their time-outs
 def test_hanging_aws_call_fails_before_the_time_limit(
     call: int, deployment: Deployment, bus: Queue, flaky: FlakyAws
 ) -> None:
@@ -154,4 +156,4 @@ def test_hanging_aws_call_fails_before_the_time_limit(
         deployment.run(seconds=8)
     flaky.set(None)
     deployment.run()
-    assert_all_is_told(deployment, bus)
+    assert_all_are_reported(deployment, bus)

@@ -7,7 +7,7 @@ from aiohttp import web
 from snapshot.changes import Changes
 
 from tests.context import Context
-from tests.integration.deployment import Deployment, let_things_happen, start_with_a_snapshot
+from tests.integration.deployment import Deployment, change_jobs, take_first_snapshot
 from tests.samples import at, payload
 from tests.sandbox import api_faults
 from tests.sandbox.api import Fault
@@ -23,8 +23,8 @@ def test_first_snapshot_reports_no_change(deployment: Deployment, bus: Queue) ->
 
 
 def test_every_change_is_an_event_and_is_counted(deployment: Deployment, bus: Queue) -> None:
-    start_with_a_snapshot(deployment)
-    let_things_happen(deployment)
+    take_first_snapshot(deployment)
+    change_jobs(deployment)
     summary = deployment.run()
     assert summary["changes"] == NO_CHANGES | {
         "JobCountChange": 2,
@@ -34,12 +34,12 @@ def test_every_change_is_an_event_and_is_counted(deployment: Deployment, bus: Qu
         "JobsRemoved": 1,
     }
     assert {name: deployment.metrics()[name, ""] for name in NO_CHANGES} == summary["changes"]
-    told = bus.receive()
-    assert {event["detail-type"] for event in told} == {"Fine-Tuning Job State Change"}
-    assert {tuple(event["resources"]) for event in told} == {
+    sent = bus.receive()
+    assert {event["detail-type"] for event in sent} == {"Fine-Tuning Job State Change"}
+    assert {tuple(event["resources"]) for event in sent} == {
         ("arn:aws:lambda:us-east-1:000000000000:function:function",)
     }
-    failed = next(event["detail"] for event in told if event["detail"]["status"] == "failed")
+    failed = next(event["detail"] for event in sent if event["detail"]["status"] == "failed")
     rows = {row["id"]: row for row in deployment.rows()}
     assert failed == {
         "snapshot_source": "default",
@@ -53,7 +53,7 @@ def test_every_change_is_an_event_and_is_counted(deployment: Deployment, bus: Qu
         "error": "c: m",
         "snapshot_key": summary["key"],
     }
-    assert Counter((event["detail"]["status"], event["detail"]["previous_status"]) for event in told) == Counter(
+    assert Counter((event["detail"]["status"], event["detail"]["previous_status"]) for event in sent) == Counter(
         [("failed", "running"), ("succeeded", "running"), ("queued", None), ("removed", "running")]
     )
     assert deployment.run()["changes"] == NO_CHANGES
@@ -63,9 +63,9 @@ def test_every_change_is_an_event_and_is_counted(deployment: Deployment, bus: Qu
 def test_events_name_the_function_without_a_qualifier(
     deployment: Deployment, bus: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By it the stack's rules know them, whichever version or alias was invoked."""
-    start_with_a_snapshot(deployment)
-    let_things_happen(deployment)
+    """The stack's rules match this ARN, whichever version or alias was invoked."""
+    take_first_snapshot(deployment)
+    change_jobs(deployment)
     monkeypatch.setattr(Context, "_invoked_function_arn", Context._invoked_function_arn + ":live")
     deployment.run()
     assert {tuple(event["resources"]) for event in bus.receive()} == {
@@ -102,14 +102,14 @@ def test_25_changes_at_once_are_25_events(deployment: Deployment, bus: Queue) ->
 
 # --- Texts of any kind ---
 
-LONG = 70_000  # four such texts are more than one event may hold, of any character
+LONG = 70_000  # four such texts are too large for an event, with any character
 AS_SENT = {"x": "x", "\U0001f600": "\U0001f600", '"': "'", "\\": "/"}
 
 
 @pytest.mark.parametrize("character", AS_SENT)
 def test_long_text_is_cut_in_events(character: str, deployment: Deployment, bus: Queue) -> None:
     texts = dict.fromkeys(("status", "model", "fine_tuned_model"), character * LONG)
-    deployment.api.largest_page = 1  # two such jobs are more than a response may hold
+    deployment.api.largest_page = 1  # two such jobs are too large for a response
     deployment.api.jobs = [payload(1)]
     deployment.run()
     deployment.api.jobs = [payload(2, **texts), payload(1, **texts)]
@@ -126,7 +126,7 @@ def test_long_text_is_cut_in_events(character: str, deployment: Deployment, bus:
 
 
 def replace_in_latest(deployment: Deployment, old: str, new: str) -> None:
-    """Edit the table by hand."""
+    """Edit the table in the bucket."""
     key = "latest/default.tsv"
     response = deployment.s3.get_object(Bucket=deployment.bucket, Key=key)
     body = response["Body"].read().replace(old.encode(), new.encode())
@@ -148,7 +148,7 @@ def test_text_of_an_edited_table_is_cut_in_events(deployment: Deployment, bus: Q
     assert all(len(text) <= 1024 for detail in details.values() for text in detail.values() if isinstance(text, str))
 
 
-# --- Whose jobs they are ---
+# --- Another key or account ---
 
 
 def rekey(deployment: Deployment, key: str) -> None:
@@ -157,15 +157,15 @@ def rekey(deployment: Deployment, key: str) -> None:
 
 
 def test_a_rotated_key_keeps_its_history(deployment: Deployment, bus: Queue) -> None:
-    start_with_a_snapshot(deployment)
+    take_first_snapshot(deployment)
     rekey(deployment, "sk-rotated-0123456789abcdef")
-    let_things_happen(deployment)
+    change_jobs(deployment)
     assert deployment.run()["changes"]["JobsFailed"] == 1
     assert len(bus.receive()) == 4
 
 
-def test_another_account_starts_afresh(deployment: Deployment, bus: Queue) -> None:
-    start_with_a_snapshot(deployment)
+def test_key_of_another_account_reports_no_changes(deployment: Deployment, bus: Queue) -> None:
+    take_first_snapshot(deployment)
     rekey(deployment, "sk-another-0123456789abcdef")
     deployment.api.jobs = [payload(number) for number in range(300, 200, -1)]
     assert deployment.run()["changes"] == NO_CHANGES
@@ -175,14 +175,14 @@ def test_another_account_starts_afresh(deployment: Deployment, bus: Queue) -> No
 
 
 def test_replacing_all_jobs_of_an_account_is_reported(deployment: Deployment, bus: Queue) -> None:
-    start_with_a_snapshot(deployment)
+    take_first_snapshot(deployment)
     deployment.api.jobs = [payload(number) for number in range(300, 200, -1)]
     assert deployment.run()["changes"]["JobCountChange"] == 105
     assert len(bus.receive()) == 105
 
 
 def test_removed_job_stays_in_older_snapshots(deployment: Deployment, bus: Queue) -> None:
-    """A project was closed, or a retention period is over: only the full listing sees it."""
+    """Old jobs were removed, as by a retention period: only the full listing notices it."""
     deployment.api.jobs = [payload(number) for number in range(250, 0, -1)]
     first = deployment.run(time=at(minutes=9))["key"]
     before = deployment.objects()[first]
@@ -194,18 +194,18 @@ def test_removed_job_stays_in_older_snapshots(deployment: Deployment, bus: Queue
     deployment.api.jobs = []
     summary = deployment.run(time=at(minutes=3), full=True)
     assert (summary["job_count"], summary["changes"]["JobsRemoved"]) == (0, 100)
-    told = bus.receive()
-    assert {event["detail"]["status"] for event in told} == {"removed"}
-    assert len({event["detail"]["job_id"] for event in told}) == 250
+    sent = bus.receive()
+    assert {event["detail"]["status"] for event in sent} == {"removed"}
+    assert len({event["detail"]["job_id"] for event in sent}) == 250
     assert deployment.objects()[first] == before
 
 
-# --- Beside another run ---
+# --- A concurrent run ---
 
 
 def test_change_reported_by_an_overlapping_older_run_is_reverted(deployment: Deployment, bus: Queue) -> None:
-    """It has told that a job paused and that another came; ours, in the end, finds neither."""
-    start_with_a_snapshot(deployment)
+    """The older run has reported a pause and a new job; this run finds neither in the end."""
+    take_first_snapshot(deployment)
     before = deployment.objects()["latest/default.tsv"]
     paused = before.replace(b"running", b"paused", 1).replace(b"ftjob-000000000000000000000005", b"ftjob-9")
     older = at(seconds=1)
@@ -218,7 +218,7 @@ def test_change_reported_by_an_overlapping_older_run_is_reverted(deployment: Dep
 
     deployment.api.faults = [Fault("/fine_tuning/jobs", overtaken)]
     summary = deployment.run()
-    told = [(event["detail"]["job_id"], event["detail"]["status"]) for event in bus.receive()]
-    assert sorted(told) == [("ftjob-000000000000000000000005", "running"), ("ftjob-9", "removed")]
+    sent = [(event["detail"]["job_id"], event["detail"]["status"]) for event in bus.receive()]
+    assert sorted(sent) == [("ftjob-000000000000000000000005", "running"), ("ftjob-9", "removed")]
     assert summary["changes"]["JobsRemoved"] == deployment.metrics()["JobsRemoved", ""] == 1
     assert deployment.objects()["latest/default.tsv"] == before

@@ -1,4 +1,4 @@
-"""Requests that go wrong, over real HTTP."""
+"""Failing requests, over real HTTP."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ from tests.timing import ends_within
 JOBS = "/fine_tuning/jobs"
 
 
-def test_a_wish_to_wait_is_obeyed_in_milliseconds_first(api: SimulatedApi, client: Client) -> None:
+def test_retry_after_ms_has_priority(api: SimulatedApi, client: Client) -> None:
     api.faults = [Fault(JOBS, api_faults.status(429, retry_after_ms="20", Retry_After="3600"))]
     client.get(JOBS)
     assert len(api.requests) == 2
@@ -77,7 +77,7 @@ def test_endless_response_fails_at_the_deadline(api: SimulatedApi) -> None:
 
 
 def test_events_and_models_have_a_minute_and_not_the_whole_run(api: SimulatedApi) -> None:
-    slow_down = api_faults.status(429, "Slow down.", Retry_After="60")  # the longest wait that is obeyed
+    slow_down = api_faults.status(429, "Slow down.", Retry_After="60")  # the longest accepted Retry-After
     api.faults = [Fault("/events", slow_down, times=9), Fault("/models", slow_down, times=9)]
     with Client(Credentials(api.key, api.base_url), Deadline.after(900)) as client:
         events = fine_tuning.NewestEvents(client)
@@ -157,13 +157,13 @@ def test_requests_carry_the_key_and_the_account(
     assert seen["User-Agent"] == f"fine-tuning-snapshots/{__version__}"
 
 
-# --- What an error says ---
+# --- Messages of errors ---
 
 TITLED = "<!DOCTYPE html>\n<!-- <title>No</title> --><html lang=x><TITLE dir='ltr'>{title}</TITLE><p>Text</html>"
 
 
 @pytest.mark.parametrize(
-    ("content", "content_type", "told"),
+    ("content", "content_type", "message"),
     [
         (TITLED.format(title="502 Bad\n  Gateway"), "text/html", "status 403: 502 Bad Gateway. Check the key"),
         (
@@ -194,11 +194,11 @@ TITLED = "<!DOCTYPE html>\n<!-- <title>No</title> --><html lang=x><TITLE dir='lt
     ],
 )
 def test_an_error_page_is_reported_by_its_title(
-    content: str, content_type: str, told: str, api: SimulatedApi, client: Client
+    content: str, content_type: str, message: str, api: SimulatedApi, client: Client
 ) -> None:
     content = content.replace("{key}", api.key).replace("{short}", api.key[3:])
     api.faults = [Fault(JOBS, api_faults.body(content, 403, content_type))]
-    with pytest.raises(ApiError, match=told):
+    with pytest.raises(ApiError, match=message):
         client.get(JOBS)
 
 
@@ -289,20 +289,20 @@ def test_rate_limit_is_not_a_billing_error(error: dict[str, Any], api: Simulated
 
 def test_removed_cursor_does_not_blame_the_base_url(client: Client) -> None:
     with pytest.raises(ApiError, match="no longer knows the job") as caught:
-        client.get(JOBS, {"limit": 100, "after": "ftjob-gone"})
+        client.get(JOBS, {"limit": 100, "after": "ftjob-removed"})
     assert "base_url" not in str(caught.value)
     assert caught.value.status == 404
 
 
 def test_removed_job_does_not_blame_the_base_url(client: Client) -> None:
-    for path in ("/fine_tuning/jobs/ftjob-gone", "/fine_tuning/jobs/ftjob-gone/events"):
+    for path in ("/fine_tuning/jobs/ftjob-removed", "/fine_tuning/jobs/ftjob-removed/events"):
         with pytest.raises(ApiError, match="status 404") as caught:
             client.get(path)
         assert "base_url" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("location", "told"),
+    ("location", "message"),
     [
         ("/v1/fine_tuning/jobs/", r"The target is http://127\.0\.0\.1:\d+/v1/fine_tuning/jobs/\. "),
         (
@@ -318,11 +318,11 @@ def test_removed_job_does_not_blame_the_base_url(client: Client) -> None:
     ],
 )
 def test_a_redirect_names_its_target_on_the_same_host(
-    location: str, told: str, api: SimulatedApi, client: Client
+    location: str, message: str, api: SimulatedApi, client: Client
 ) -> None:
     headers = {"Location": location.format(key=api.key)} if location else {}
     api.faults = [Fault(JOBS, api_faults.status(308, **headers), times=9)]
-    with pytest.raises(ApiError, match=rf"redirected \(status 308\)\. Redirects are not followed.*{told}") as caught:
+    with pytest.raises(ApiError, match=rf"redirected \(status 308\)\. Redirects are not followed.*{message}") as caught:
         client.get(JOBS, {"limit": 1})
     assert "v-secret" not in str(caught.value)
     assert "limit" not in str(caught.value)
@@ -376,7 +376,7 @@ def test_own_headers_and_query_are_sent_with_every_request(api: SimulatedApi) ->
     empty = recording({"data": [], "has_more": False})
     api.faults = [Fault("/ftjob-1", recording({"id": "ftjob-1"})), *(Fault(at, empty) for at in (JOBS, "s", "s"))]
     headers = {"api-key": "k-1", "openai-organization": "org-2", "User-Agent": "gateway", "X-Name": "a b"}
-    query = {"api-version": "preview", "odd&name": "a b&c=ö"}
+    query = {"api-version": "preview", "a&name": "a b&c=ö"}
     credentials = Credentials(
         api.key, api.base_url, "org-1", default_headers=headers, default_query=query | {"limit": "7"}
     )
@@ -391,7 +391,12 @@ def test_own_headers_and_query_are_sent_with_every_request(api: SimulatedApi) ->
         assert request.headers.getall("Authorization") == [f"Bearer {api.key}"]
         assert {name: request.headers.getall(name) for name in headers} == {name: [headers[name]] for name in headers}
         assert {name: request.query.getall(name) for name in query} == {name: [query[name]] for name in query}
-    assert [request.query["limit"] for request in seen] == ["100", "7", "1", "7"]  # what a request needs comes first
+    assert [request.query["limit"] for request in seen] == [
+        "100",
+        "7",
+        "1",
+        "7",
+    ]  # a request's own parameter has priority
 
 
 @pytest.mark.parametrize("paging", ["after", "page", "none"])
@@ -420,12 +425,12 @@ def test_an_unreachable_host_is_named(host: str, message: str) -> None:
         client.get(JOBS, attempts=1)
 
 
-def test_a_connection_that_is_not_accepted_is_given_up_before_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connecting_ends_at_its_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("snapshot.api.client._CONNECT_TIMEOUT_SECONDS", 0.2)
     with ExitStack() as sockets:
         busy = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         host, port = busy.getsockname()
-        for _ in range(3):  # more than it lets wait
+        for _ in range(3):  # more connections than its queue holds
             waiting = sockets.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex((host, port))
@@ -436,9 +441,7 @@ def test_a_connection_that_is_not_accepted_is_given_up_before_the_deadline(monke
             client.get(JOBS, attempts=1)
 
 
-def test_a_response_that_does_not_begin_is_given_up_before_the_deadline(
-    api: SimulatedApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_for_a_response_ends_at_its_time_limit(api: SimulatedApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("snapshot.api.client._READ_TIMEOUT_SECONDS", 0.2)
     api.faults = [Fault(JOBS, api_faults.silent)]
     with (
@@ -466,10 +469,10 @@ def test_certificates_of_the_environment_are_known(aws: EmbeddedAws, monkeypatch
         pytest.raises(ApiError) as caught,
     ):
         client.get(JOBS, attempts=1)
-    assert caught.value.status is not None  # it has responded
+    assert caught.value.status is not None  # the server has responded
 
 
-def test_a_bundle_of_certificates_that_is_not_there_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_certificate_bundle_fails_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/bundle.pem")
     with (
         Client(Credentials("sk-12345678", "https://127.0.0.1:9"), Deadline.after(20)) as client,
@@ -503,7 +506,7 @@ def test_connection_error_does_not_show_the_query(api: SimulatedApi) -> None:
         pytest.raises(ApiError, match="refused") as caught,
     ):
         client.get(JOBS, attempts=1)
-    assert "q-secret" not in "".join(traceback.format_exception(caught.value))  # nor in an error behind it
+    assert "q-secret" not in "".join(traceback.format_exception(caught.value))  # also not in the error's cause
 
 
 def test_a_header_that_cannot_be_sent_is_not_shown(api: SimulatedApi) -> None:
@@ -517,8 +520,8 @@ def test_a_header_that_cannot_be_sent_is_not_shown(api: SimulatedApi) -> None:
     assert api.requests == []
 
 
-def test_a_word_of_the_gateway_s_is_not_shown_of_a_response_that_is_no_json(api: SimulatedApi) -> None:
-    """In a job it may stand, as it looks like no secret."""
+def test_invalid_json_is_shown_without_the_gateway_s_values(api: SimulatedApi) -> None:
+    """It may be part of a job, because it does not look like a secret."""
     api.faults = [Fault(JOBS, api_faults.body("no-secret-word is down", 200, "text/plain"))]
     credentials = Credentials(api.key, api.base_url, default_headers={"X-Region": "no-secret-word"})
     with (
@@ -541,7 +544,7 @@ def test_retrieved_jobs_keep_their_own_labels(api: SimulatedApi, client: Client)
         assert label.startswith(f"GET /fine_tuning/jobs/{job_id} (request id")
     api.faults = [Fault(job_ids[0], api_faults.body(api.jobs[1]))]
     assert fine_tuning.retrieve(client, job_ids) is None
-    assert fine_tuning.retrieve(client, ["ftjob-gone"]) is None
+    assert fine_tuning.retrieve(client, ["ftjob-removed"]) is None
 
 
 # --- Models ---
@@ -561,7 +564,7 @@ def test_models_that_do_not_arrive_in_time_are_named_in_the_error(api: Simulated
     api.faults = [Fault("/models", api_faults.trickling)]
     with Client(Credentials(api.key, api.base_url), Deadline.after(0.2)) as client:
         models = fine_tuning.models(client)
-        with pytest.raises(OutOfTimeError, match="^GET /models: the response did not arrive in time"):
+        with pytest.raises(OutOfTimeError, match=r"^GET /models: the response did not arrive in time"):
             models()
 
 
@@ -584,7 +587,7 @@ def test_no_thread_of_a_hanging_call_outlives_the_client(answer: Answer, api: Si
         outcomes = client.calls.results(slow, Deadline.after(0.5))
         assert {type(outcome) for outcome in outcomes.values()} == {OutOfTimeError}
         assert len({*threading.enumerate()} - before) == 8
-        client.get(JOBS)  # the others go on
+        client.get(JOBS)  # other calls continue
     assert left_after(1, before) == set()
 
 
@@ -620,7 +623,7 @@ def test_a_key_is_found_in_a_response_however_it_is_written(
 
 
 def test_error_code_of_any_length_is_processed_quickly(api: SimulatedApi, client: Client) -> None:
-    """A slow pattern would hold a run past its end, where not even the signal's time limit reaches it."""
+    """A slow regular expression would delay the run beyond the time limit: no signal interrupts it."""
     api.faults = [Fault(JOBS, api_faults.status(400, "No.", "mismatch" * 50_000))]
     with pytest.raises(ApiError, match="status 400"):
         client.get(JOBS)

@@ -1,4 +1,4 @@
-"""Changes are delivered at least once, whatever EventBridge says and wherever a run dies."""
+"""Changes are delivered at least once, whatever EventBridge refuses and wherever a run dies."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from snapshot.errors import SnapshotError
 from snapshot.job import Job, parse
 
 from tests.integration import crash
-from tests.integration.deployment import Deployment, let_things_happen, start_with_a_snapshot
+from tests.integration.deployment import Deployment, change_jobs, take_first_snapshot
 from tests.samples import payload
 from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.queues import Queue
@@ -30,13 +30,13 @@ class RefusingEventBridge(ThreadingHTTPServer):
     def __init__(self, refusals: int) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.refusals = refusals
-        self.refused_job = ""  # whose events are always refused
+        self.refused_job = ""  # events of these jobs are always refused
         self.accepted: list[dict[str, Any]] = []
         self.batches: list[int] = []
 
 
 class Answer(BaseHTTPRequestHandler):
-    """Its answer to one call."""
+    """Its response to a call."""
 
     server: RefusingEventBridge
 
@@ -62,7 +62,7 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def refusing(
     with RefusingEventBridge(request.param) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL_EVENTBRIDGE", f"http://127.0.0.1:{server.server_port}")
-        events_client.cache_clear()  # the client for this endpoint
+        events_client.cache_clear()  # the client with this endpoint
         yield server
         events_client.cache_clear()
         server.shutdown()
@@ -134,7 +134,7 @@ def test_batches_stay_within_the_limits(refusing: RefusingEventBridge) -> None:
 
 @pytest.mark.parametrize("character", ["x", "\U0001f600", '"', "\\", "\x01", "\u2028"])
 def test_largest_events_are_accepted(character: str, bus: Queue) -> None:
-    """By an EventBridge with AWS's limits, whatever the texts consist of."""
+    """The embedded EventBridge has AWS's limits, and the texts have any characters."""
     text = character * 5000
     jobs = [JobChange(Job(*[text] * len(Job._fields)), text, text)] * 25
     shutdowns = [ShutdownChange(text, text, text, [text] * 30)] * 5
@@ -159,8 +159,8 @@ def test_events_without_time_left_fail_before_the_time_limit(refusing: RefusingE
 def test_refused_event_leaves_metrics_and_latest_unwritten(
     deployment: Deployment, refusing: RefusingEventBridge
 ) -> None:
-    start_with_a_snapshot(deployment)
-    let_things_happen(deployment)
+    take_first_snapshot(deployment)
+    change_jobs(deployment)
     latest, output = deployment.objects()["latest/default.tsv"], deployment.output
     with pytest.raises(
         SnapshotError,
@@ -173,20 +173,20 @@ def test_refused_event_leaves_metrics_and_latest_unwritten(
     assert {detail["status"] for detail in refusing.accepted} == {"failed", "succeeded", "queued", "removed"}
 
 
-AWS_CALLS = 6  # latest, secret, latest looked at, dated snapshot, events, latest
+AWS_CALLS = 6  # read latest and the secret, compare latest, write the dated snapshot, send events, write latest
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("call", range(1, AWS_CALLS + 1))
 def test_next_run_repeats_what_a_killed_run_missed(call: int, moment: str, deployment: Deployment, bus: Queue) -> None:
-    start_with_a_snapshot(deployment)
-    let_things_happen(deployment)
+    take_first_snapshot(deployment)
+    change_jobs(deployment)
     output = deployment.output
     dead = crash.start({}, str(call), moment)
     assert dead.returncode == 9, dead.stderr
     deployment.run()
-    told = Counter((event["detail"]["job_id"], event["detail"]["status"]) for event in bus.receive())
-    assert sorted(status for _, status in told) == ["failed", "queued", "removed", "succeeded"]
+    sent = Counter((event["detail"]["job_id"], event["detail"]["status"]) for event in bus.receive())
+    assert sorted(status for _, status in sent) == ["failed", "queued", "removed", "succeeded"]
     printed = [json.loads(line) for line in (dead.stdout + deployment.output.removeprefix(output)).splitlines()]
     for name in ("JobsCreated", "JobsSucceeded", "JobsFailed", "JobsRemoved"):
         assert 1 in [line[name][0] for line in printed if name in line], name
@@ -196,8 +196,8 @@ def test_next_run_repeats_what_a_killed_run_missed(call: int, moment: str, deplo
 
 
 def test_run_with_changes_makes_the_documented_calls(deployment: Deployment, bus: Queue) -> None:
-    start_with_a_snapshot(deployment)
-    let_things_happen(deployment)
+    take_first_snapshot(deployment)
+    change_jobs(deployment)
     done = crash.start({})
     assert done.stderr == f"{AWS_CALLS}\n"
     assert len(bus.receive()) == 4

@@ -1,4 +1,4 @@
-"""From pages to the table, over real HTTP."""
+"""From the pages to the table, over real HTTP."""
 
 import itertools
 import json
@@ -51,7 +51,7 @@ def test_every_job_is_listed_once_for_any_page_size(
     api.largest_page = cap
     api.tells_has_more = tells_has_more
     assert ids(listed(client)) == ids(api.jobs)
-    # Without has_more an empty page shows the end, if the last one still ends as it did.
+    # Without has_more an empty page is the end, if the page before it still ends with the same job.
     assert calls(api, r"jobs\?limit=100") == -(-250 // cap) + (0 if tells_has_more else 2)
 
 
@@ -119,8 +119,12 @@ def test_failing_events_keep_the_previous_updated_at(
     ("status", "time", "requests"),
     [
         ("cancelled", "2025-10-10T00:00:00.000Z", 0),
-        ("running", "2025-10-10T00:00:00.000Z", 2),  # it was told before the job ended; so may be the early request's
-        ("cancelled", format_time(1_760_000_001), 1),  # its creation: a stand-in
+        (
+            "running",
+            "2025-10-10T00:00:00.000Z",
+            2,
+        ),  # the event is older than the job's end; that of the early request may be, too
+        ("cancelled", format_time(1_760_000_001), 1),  # created_at, because nothing else is known
     ],
 )
 def test_events_of_an_ended_job_are_requested_once(
@@ -137,7 +141,7 @@ def test_events_of_an_ended_job_are_requested_once(
 
 
 @pytest.mark.parametrize(
-    ("announced", "model", "told"),
+    ("announced", "model", "expected"),
     [
         ({"ft:x": "2027-01-01", BASE: "2027-02-02"}, BASE, "2027-01-01"),
         ({"ft:x": None, BASE: "2027-02-02"}, BASE, "2027-02-02"),
@@ -147,12 +151,12 @@ def test_events_of_an_ended_job_are_requested_once(
     ],
 )
 def test_shutdown_date_is_the_model_s_own_or_its_base_model_s(
-    announced: dict[str, str | None], model: str, told: str, api: SimulatedApi, client: Client
+    announced: dict[str, str | None], model: str, expected: str, api: SimulatedApi, client: Client
 ) -> None:
     api.jobs = [payload(2, model=model, fine_tuned_model="ft:x"), payload(1, model=BASE)]
     api.announced = announced
     tuned, untuned = listed(client)
-    assert tuned.shutdown_date == told
+    assert tuned.shutdown_date == expected
     assert untuned.shutdown_date == ""
 
 
@@ -189,7 +193,7 @@ def page(*jobs: dict[str, Any], **more: Any) -> Answer:
 
 
 def numbered(first: int, last: int) -> list[dict[str, Any]]:
-    """Jobs from a newer to an older one."""
+    """Return jobs with these numbers, newest first."""
     return [payload(number) for number in range(first, last - 1, -1)]
 
 
@@ -225,7 +229,7 @@ def test_server_that_ignores_after_is_an_error_naming_paging(api: SimulatedApi, 
 
 @contextmanager
 def paging(api: SimulatedApi, how: str) -> Iterator[Client]:
-    """A client for a server that pages in another way; a total only if the test wants one."""
+    """A client for a server with another paging and without has_more."""
     api.paging, api.tells_has_more = how, False
     with Client(Credentials(api.key, api.base_url, paging=how), Deadline.after(60)) as client:
         yield client
@@ -249,10 +253,10 @@ def test_server_that_ignores_page_is_an_error_naming_paging(tells_total: bool, a
         listed(client)
 
 
-# With a total, the second page tells; without one the first reading lacks a job, and the next two agree.
+# With a total, the second page shows it; without one the first reading lacks a job, and the next two agree.
 @pytest.mark.parametrize(("tells_total", "readings"), [(True, 2), (False, 3)])
 def test_numbered_pages_that_shift_are_read_again(tells_total: bool, readings: int, api: SimulatedApi) -> None:
-    """A job that is removed moves the next one to a page that was read, unseen."""
+    """When a job is removed, the next job moves to a page that was already read."""
     api.jobs = numbered(30, 1)
     api.largest_page, api.tells_total = 10, tells_total
 
@@ -292,12 +296,14 @@ def test_removed_cursor_hides_no_jobs(unknown_cursor: str, api: SimulatedApi, cl
 
     api.before_page = remove
     assert set(ids(listed(client))) >= set(ids(api.jobs))
-    assert calls(api, r"jobs\?limit=100$") == (2 if unknown_cursor == "404" else 1)  # a 404 is read again
+    assert calls(api, r"jobs\?limit=100$") == (
+        2 if unknown_cursor == "404" else 1
+    )  # after a 404 the list is read again
 
 
 def test_cursor_removed_twice_is_an_error(api: SimulatedApi, client: Client) -> None:
-    gone = api_faults.status(404, "No such job.")
-    api.faults = [Fault(JOBS, answer) for answer in (page(payload(), has_more=True), gone) * 2]
+    removed = api_faults.status(404, "No such job.")
+    api.faults = [Fault(JOBS, answer) for answer in (page(payload(), has_more=True), removed) * 2]
     with pytest.raises(ApiError, match="No such job"):
         listed(client)
     assert calls(api, r"jobs\?") == 4
@@ -335,7 +341,7 @@ def test_job_that_moves_to_the_last_page_while_it_is_read_is_not_lost() -> None:
 
 
 def update_before_page(number: int, api: SimulatedApi, *, to_front: bool) -> None:
-    """A running job fails while a page is asked for, in an order by update; then a job is created."""
+    """Before this page, let a running job fail and move, as in an order by update; `to_front` is newest first."""
 
     def update() -> None:
         if len(api.requests) == number:
@@ -346,8 +352,8 @@ def update_before_page(number: int, api: SimulatedApi, *, to_front: bool) -> Non
     api.before_page = update
 
 
-def test_a_job_that_moves_to_a_page_that_was_read_is_not_lost(api: SimulatedApi, client: Client) -> None:
-    """In an order by update, which may look newest first."""
+def test_job_that_moves_to_a_page_already_read_is_not_lost(api: SimulatedApi, client: Client) -> None:
+    """The list is ordered by update, which may look newest first."""
     api.jobs = [*numbered(30, 2), payload(1, status="running", finished_at=None)]
     before = list_jobs(client, [], full=True).lines
     api.largest_page = 10
@@ -356,8 +362,8 @@ def test_a_job_that_moves_to_a_page_that_was_read_is_not_lost(api: SimulatedApi,
     assert {job.id: job.status for job in listed(client, before)}[payload(1)["id"]] == "failed"
 
 
-def test_a_cursor_that_moves_to_the_end_hides_no_jobs(api: SimulatedApi, client: Client) -> None:
-    """After it comes only what is newer still, and what is between would be missing."""
+def test_cursor_that_moves_to_the_end_hides_no_jobs(api: SimulatedApi, client: Client) -> None:
+    """After the cursor come only newer jobs, so those in between would be missing."""
     api.jobs = [*numbered(40, 22), payload(21, status="running", finished_at=None), *numbered(20, 1)]
     api.largest_page = 10
     update_before_page(3, api, to_front=False)
@@ -372,8 +378,8 @@ def test_list_that_keeps_changing_is_an_error(api: SimulatedApi, client: Client)
         listed(client)
 
 
-def test_a_list_that_is_oldest_first_is_read_once(api: SimulatedApi, client: Client) -> None:
-    """Even while it grows: what is created is appended, and no job moves."""
+def test_list_that_is_oldest_first_is_read_once(api: SimulatedApi, client: Client) -> None:
+    """Even while it grows: new jobs are appended, and no job moves."""
     api.jobs = numbered(30, 1)[::-1]
     api.largest_page = 10
     growing = iter((payload(101), payload(102)))
@@ -393,21 +399,21 @@ def test_unreached_total_of_any_form_is_an_error(
         listed(client)
 
 
-def test_a_list_that_is_null_is_empty(api: SimulatedApi, client: Client) -> None:
+def test_null_list_is_empty(api: SimulatedApi, client: Client) -> None:
     api.faults = [Fault(JOBS, api_faults.body({"object": "list", "data": None, "has_more": False}))]
     assert listed(client) == []
 
 
 @pytest.mark.parametrize("data", [{"data": []}, {"data": None}, {}])
-def test_an_error_beside_an_empty_list_is_an_error(data: dict[str, Any], api: SimulatedApi, client: Client) -> None:
-    """Or all jobs would be told as removed."""
+def test_error_with_an_empty_list_is_an_error(data: dict[str, Any], api: SimulatedApi, client: Client) -> None:
+    """Otherwise all jobs would be reported as removed."""
     body = data | {"has_more": False, "error": {"code": "upstream_timeout", "message": "Try later."}}
     api.faults = [Fault(JOBS, api_faults.body(body))]
     with pytest.raises(ApiError, match=r"despite status 200: upstream_timeout: Try later"):
         listed(client)
 
 
-def test_a_number_of_thousands_of_digits_hides_no_other_job(api: SimulatedApi, client: Client) -> None:
+def test_number_of_thousands_of_digits_does_not_fail_the_listing(api: SimulatedApi, client: Client) -> None:
     body = json.dumps({"data": [payload(2, seed=123456789), payload(1)], "has_more": False})
     api.faults = [Fault(JOBS, api_faults.body(body.replace("123456789", "9" * 5000)))]
     assert [int(job.id[6:]) for job in listed(client)] == [2, 1]

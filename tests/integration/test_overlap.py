@@ -1,4 +1,4 @@
-"""A usual run waits for one round trip: what it will probably need is asked for beside the first page."""
+"""A usual run waits for one round trip: what it will probably need is requested together with the first page."""
 
 import asyncio
 import random
@@ -25,14 +25,14 @@ JOBS = "/fine_tuning/jobs"
 
 
 def work_on(api: SimulatedApi, active: int, ended: int = 18) -> None:
-    """Set the jobs of an account, of which the newest are running."""
+    """Set the jobs of the account; the newest are running."""
     chance = random.Random(1)
     newest = [simulated_jobs.new_job(chance, int(api.now) - 1000 - age, "succeeded", 9) for age in range(active)]
     api.jobs = [*newest, *simulated_jobs.new_jobs(ended + 1, api.now - 2000)[1:]]
 
 
 def known(api: SimulatedApi, client: Client, active: int, ended: int = 18) -> list[Line]:
-    """The table of such an account, before the API is asked for what follows."""
+    """List such an account, and return its table; its requests are not counted."""
     work_on(api, active, ended)
     lines = list_jobs(client, [], full=True).lines
     api.requests.clear()
@@ -63,7 +63,7 @@ def test_usual_run_waits_for_one_round_trip(deployment: Deployment) -> None:
     deployment.put_simulated_secret()
     first = deployment.run(time=at(minutes=1))
     api.requests.clear()
-    api.waits_for = 4  # the page, the models and two jobs' events
+    api.waits_for = 4  # the first page, the models and two jobs' events
     second = deployment.run()
     assert len(api.requests) == 4
     assert (second["job_count"], warnings(deployment)) == (first["job_count"], [])
@@ -71,7 +71,7 @@ def test_usual_run_waits_for_one_round_trip(deployment: Deployment) -> None:
 
 @pytest.mark.parametrize("refusal", [401, 403])
 def test_refused_key_is_reported_once_and_repeats_no_request(refusal: int, working: Deployment) -> None:
-    """The list's error is the run's; no early request is made for a job that would have to wait for its turn."""
+    """The run fails with the list's error, and requests that were still waiting are not sent."""
     working.api.faults = [Fault("", api_faults.status(refusal, "No.", "invalid_api_key"), times=99)]
     with pytest.raises(ApiError, match=rf"^GET /fine_tuning/jobs page 1 .*status {refusal}"):
         working.run()
@@ -92,7 +92,7 @@ def test_early_requests_end_when_the_listing_fails(answer: Answer, working: Depl
     before = threading.active_count()
     with pytest.raises(ApiError, match=r"status 400: No\."):
         working.run()
-    end = time.monotonic() + 5  # less than a time-out of a read
+    end = time.monotonic() + 5  # less than the read time-out
     while threading.active_count() > before and time.monotonic() < end:
         time.sleep(0.01)
     assert threading.active_count() == before
@@ -100,7 +100,7 @@ def test_early_requests_end_when_the_listing_fails(answer: Answer, working: Depl
 
 
 @pytest.mark.parametrize("what", ["gone", "ended"])
-def test_early_event_request_of_a_job_that_is_over_does_not_warn(what: str, working: Deployment) -> None:
+def test_early_event_request_of_an_ended_job_does_not_warn(what: str, working: Deployment) -> None:
     api = working.api
     newest, *others = api.jobs
     if what == "ended":
@@ -132,7 +132,7 @@ def test_event_requests_are_a_hundred_with_the_early_ones(api: SimulatedApi, cli
 
 
 def test_event_requested_before_the_job_ended_is_requested_again(api: SimulatedApi, client: Client) -> None:
-    """A job without `finished_at`, which was cancelled after its event was asked for."""
+    """A job without `finished_at` is cancelled after the request for its event."""
     api.jobs = [payload(1, status="running", finished_at=None)]
     path = f"{api.jobs[0].id}/events"
     events = [api_faults.body({"data": [{"id": "e", "created_at": 1_760_000_100 + number}]}) for number in range(3)]
@@ -155,7 +155,7 @@ def test_event_requested_before_the_job_ended_is_requested_again(api: SimulatedA
 
 
 def test_events_are_not_requested_early_from_a_server_without_events(api: SimulatedApi, client: Client) -> None:
-    """A stand-in for the last change shows that the server has no events."""
+    """An `updated_at` equal to `created_at` shows that the server has no events."""
     api.jobs = [payload(number, status="running", finished_at=None) for number in (2, 1)]
     lines = list_jobs(client, [], full=True).lines
     api.requests.clear()
@@ -175,7 +175,7 @@ def test_models_are_not_requested_early_without_a_fine_tuned_model(api: Simulate
 
 @pytest.fixture
 def meeting() -> Iterator[threading.Barrier]:
-    """Where a call for the secret and one for `latest` wait for each other."""
+    """A proxy that holds the calls for the secret and for `latest` until both have arrived."""
     barrier = threading.Barrier(2, timeout=5)
     hooks = [(aws.secrets_client(), "GetSecretValue"), (aws.s3_client(), "GetObject")]
 
@@ -195,7 +195,7 @@ def test_secret_and_latest_are_read_together(deployment: Deployment, meeting: th
     assert not meeting.broken
 
 
-def test_secret_s_error_wins_over_latest_s(working: Deployment, flaky: FlakyAws) -> None:
+def test_error_of_the_secret_has_priority(working: Deployment, flaky: FlakyAws) -> None:
     flaky.set(AwsFault("403 AccessDenied", 0, times=99))
     with pytest.raises(SecretError, match="cannot be read: GetSecretValue"):
         working.run()

@@ -1,4 +1,4 @@
-"""A full listing of a known account asks for several pages at once, and gives the table of one that is read in turn."""
+"""A full listing with a previous table requests several pages at once, and gives the table of a sequential listing."""
 
 import asyncio
 import random
@@ -24,16 +24,16 @@ from tests.sandbox import api_faults
 from tests.sandbox.api import Answer, Fault, SimulatedApi
 
 JOBS = "/fine_tuning/jobs"
-SIZE = 20  # of a page
+SIZE = 20  # jobs on a page
 
 
 def numbered(first: int, last: int) -> list[dict[str, Any]]:
-    """Jobs that have ended, from a newer to an older one."""
+    """Return ended jobs with these numbers, newest first."""
     return [payload(number) for number in range(first, last - 1, -1)]
 
 
 def known(api: SimulatedApi, client: Client, pages: int) -> list[Line]:
-    """The table of so many full pages of jobs, before the API is asked for what follows."""
+    """List an account with this many full pages, and return its table; its requests are not counted."""
     api.largest_page = SIZE
     api.jobs = numbered(pages * SIZE, 1)
     lines = list_jobs(client, [], full=True).lines
@@ -51,7 +51,7 @@ def ids(api: SimulatedApi) -> list[str]:
 
 
 def fault_of_page(pages_left: int, answer: Answer, times: int = 1) -> Fault:
-    """A fault of the page from which on so many are left, itself included."""
+    """Return a fault of the page after which `left` pages remain, itself included."""
     return Fault(JOBS, answer, times, query=f"after={payload(pages_left * SIZE + 1)['id']}")
 
 
@@ -63,7 +63,9 @@ def api() -> Any:
 
 def test_eight_pages_are_requested_at_once(api: SimulatedApi, client: Client) -> None:
     lines = known(api, client, 30)
-    api.before_page = lambda: setattr(api, "waits_for", 9)  # after the first page eight more have to arrive
+    api.before_page = lambda: setattr(
+        api, "waits_for", 9
+    )  # after the first page, eight more requests must arrive before a response
     assert listed(client, lines) == ids(api)
     assert len(api.requests) == 30
 
@@ -81,12 +83,12 @@ def test_at_most_eight_requests_are_made_at_once(failing: int, api: SimulatedApi
 
 def test_at_most_sixteen_pages_wait(api: SimulatedApi, client: Client) -> None:
     lines = known(api, client, 40)
-    expected = 1 + 1 + 16  # the first page, the one that is awaited, and those that wait
+    expected = 1 + 1 + 16  # the first page, the one that the listing waits for, and those that were requested
     arrived: list[int] = []
 
     async def late(request: web.Request) -> web.StreamResponse:
         await api.have_arrived(expected)
-        await asyncio.sleep(0.3)  # in which more would come
+        await asyncio.sleep(0.3)  # more requests would arrive in this time
         arrived.append(len(api.requests))
         return await api_faults.status(500)(request)
 
@@ -116,7 +118,7 @@ def test_429_stops_reading_ahead(api: SimulatedApi, client: Client) -> None:
     api.faults = [fault_of_page(57, api_faults.status(429, Retry_After_Ms="10"))]
 
     def count() -> None:
-        if len(api.requests) == 30:  # by then what was begun has come
+        if len(api.requests) == 30:  # requests that were sent have arrived by then
             api.most_at_once = 0
 
     api.before_page = count
@@ -149,7 +151,7 @@ def test_list_without_has_more_is_read_ahead_to_its_end(
     lines = known(api, client, 12)
     api.tells_has_more = tells_has_more
     assert listed(client, lines) == ids(api)
-    assert len(api.requests) == 12 + (0 if tells_has_more else 2)  # an empty page, and the one before it once more
+    assert len(api.requests) == 12 + (0 if tells_has_more else 2)  # an empty page, and the page before it again
 
 
 def test_error_names_the_page_s_number(api: SimulatedApi, client: Client) -> None:
@@ -174,7 +176,7 @@ def test_page_that_hangs_fails_at_the_deadline(answer: Answer, api: SimulatedApi
     assert threading.active_count() == before
 
 
-def test_no_page_outlives_a_listing_that_fails(api: SimulatedApi, client: Client) -> None:
+def test_failed_listing_ends_its_requests(api: SimulatedApi, client: Client) -> None:
     lines = known(api, client, 40)
     api.faults = [fault_of_page(38, api_faults.status(400, "No."), times=2)]
     api.faults += [fault_of_page(number, api_faults.silent) for number in range(37, 32, -1)]
@@ -187,11 +189,11 @@ def test_no_page_outlives_a_listing_that_fails(api: SimulatedApi, client: Client
     assert threading.active_count() == before
 
 
-# --- An account that has changed since ---
+# --- An account that has changed ---
 
 
 def in_turn(api: SimulatedApi) -> int:
-    """How many pages the list has."""
+    """Return the number of pages of the list, read sequentially."""
     return -(-len(api.jobs) // SIZE)
 
 
@@ -201,7 +203,7 @@ def removed(*numbers: int) -> Callable[[list[Any]], list[Any]]:
 
 
 def created_in_the_middle(jobs: list[Any]) -> list[Any]:
-    """As a job may stand there that another key could not see."""
+    """A job that another key could not see may appear in the middle of the list."""
     return [*jobs[:500], payload(9999, created_at=jobs[500]["created_at"]), *jobs[500:]]
 
 
@@ -232,9 +234,7 @@ def test_change_costs_few_requests(what: str, api: SimulatedApi, client: Client)
 
 @pytest.mark.parametrize("share", [0.005, 0.02, 0.1, 0.5, 0.9])
 @pytest.mark.parametrize("unknown_cursor", ["404", "restart"])
-def test_removed_jobs_lead_to_no_cascade_of_requests(
-    unknown_cursor: str, share: float, api: SimulatedApi, client: Client
-) -> None:
+def test_removed_jobs_waste_few_requests(unknown_cursor: str, share: float, api: SimulatedApi, client: Client) -> None:
     lines = known(api, client, 250)
     api.unknown_cursor = unknown_cursor
     chance = random.Random(1)
@@ -247,15 +247,15 @@ def test_removed_jobs_lead_to_no_cascade_of_requests(
 def test_job_that_moves_while_pages_are_read_ahead_hides_none(
     page: int, place: int, api: SimulatedApi, client: Client
 ) -> None:
-    """As in an order by update: other jobs follow it now than those that were read ahead.
+    """In an order by update, other jobs follow the moved job than those that were read ahead.
 
-    It ended a page and moves to a place on page 5: to the last one it ends that page too, so that nothing is cut off.
+    It ended a page, and moves to a place on page 5. At the last place it ends that page too, so nothing is cut off.
     """
     lines = known(api, client, 12)
 
     async def moving(request: web.Request) -> web.StreamResponse:
         await api.have_arrived(12)
-        await asyncio.sleep(0.1)  # in which the last of them are answered
+        await asyncio.sleep(0.1)  # the last of them get their response in this time
         jobs = [*api.jobs]
         jobs.insert(SIZE * 4 + place, jobs.pop(SIZE * page - 1))
         api.jobs = jobs
@@ -266,7 +266,7 @@ def test_job_that_moves_while_pages_are_read_ahead_hides_none(
 
 
 def test_second_reading_is_read_ahead_too(api: SimulatedApi, client: Client) -> None:
-    """An unfinished job that is gone makes the list be read until two readings agree."""
+    """A missing unfinished job leads to repeated readings, until two of them agree."""
     known(api, client, 30)
     jobs = [*api.jobs]
     jobs[300] |= {"status": "paused"}
@@ -286,11 +286,11 @@ def test_second_reading_is_read_ahead_too(api: SimulatedApi, client: Client) -> 
     assert api.most_at_once == 8
 
 
-# --- Any account ---
+# --- Generated accounts ---
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_changing_account_gives_the_table_of_a_listing_in_turn(seed: int, api: SimulatedApi, client: Client) -> None:
+def test_read_ahead_gives_the_same_table_for_a_changed_account(seed: int, api: SimulatedApi, client: Client) -> None:
     chance = random.Random(seed)
     api.jobs, known = [payload(number) for number in range(60, 0, -1)], list[Line]()
     for number in range(examples(25)):
@@ -308,7 +308,7 @@ def test_changing_account_gives_the_table_of_a_listing_in_turn(seed: int, api: S
 
 
 def changed(chance: random.Random, jobs: list[Any], number: int) -> list[Any]:
-    """Some jobs removed, some with another status, some created, at the top or among the others."""
+    """Remove some jobs, change the status of some, and create some, at the top or among the others."""
     jobs = [{**job} for job in jobs if chance.random() > chance.choice([0, 0, 0.05, 0.5])]
     for job in chance.sample(jobs, len(jobs) // 10):
         job["status"] = chance.choice(["failed", "succeeded", "cancelled"])

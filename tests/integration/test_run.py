@@ -1,4 +1,4 @@
-"""The whole run: what it writes and says, and that it writes nothing when it fails."""
+"""The whole run: its objects, metrics and summary. A failed run writes nothing."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from snapshot.errors import ApiError, EventError, SecretError, SnapshotError
 from snapshot.settings import Run
 
 from tests.context import Context
-from tests.integration.deployment import Deployment, let_things_happen, start_with_a_snapshot
+from tests.integration.deployment import Deployment, change_jobs, take_first_snapshot
 from tests.samples import ORIGINAL_COLUMNS, ORIGINAL_JOBS, at
 from tests.sandbox import api_faults
 from tests.sandbox.api import Fault, SimulatedApi
@@ -76,9 +76,9 @@ def test_long_listing_logs_its_progress(deployment: Deployment) -> None:
     deployment.put_simulated_secret()
     deployment.api.largest_page, deployment.api.latency = 25, 0.55
     deployment.run()
-    told = [line["pages_read"] for line in deployment.logged() if line["message"] == "Listing jobs"]
-    assert told
-    assert all(0 < pages <= 10 for pages in told)
+    logged = [line["pages_read"] for line in deployment.logged() if line["message"] == "Listing jobs"]
+    assert logged
+    assert all(0 < pages <= 10 for pages in logged)
 
 
 def test_account_without_jobs_has_an_empty_table(deployment: Deployment) -> None:
@@ -113,7 +113,7 @@ def test_a_late_run_writes_nothing(deployment: Deployment) -> None:
 
 
 def stamp_latest(deployment: Deployment, time: str) -> None:
-    """Give `latest` another snapshot's time, as an edit or a run with a wrong clock does."""
+    """Set the snapshot's time of `latest`, as an edit or a wrong clock would."""
     deployment.s3.copy_object(
         Bucket=deployment.bucket,
         Key="latest/default.tsv",
@@ -125,19 +125,19 @@ def stamp_latest(deployment: Deployment, time: str) -> None:
 
 @pytest.mark.parametrize("minutes", [16, 400 * 24 * 60, None])
 def test_latest_from_the_future_is_replaced(minutes: int | None, deployment: Deployment, bus: Queue) -> None:
-    start_with_a_snapshot(deployment)
+    take_first_snapshot(deployment)
     stamp_latest(deployment, at(minutes=-minutes) if minutes else "9999-12-31T23:59:59-23:59")
-    let_things_happen(deployment)
+    change_jobs(deployment)
     summary = deployment.run()
-    assert summary["changes"]["JobsFailed"] == 1  # its table is still what the run compares with
+    assert summary["changes"]["JobsFailed"] == 1  # the run still compares with its table
     assert len(bus.receive()) == 4
     assert any("lies in the future" in line["message"] for line in deployment.logged() if line["level"] == "WARNING")
     head = deployment.s3.head_object(Bucket=deployment.bucket, Key="latest/default.tsv")
     assert head["Metadata"]["snapshot-time"] == summary["snapshot_time"]
 
 
-def test_latest_a_few_minutes_ahead_counts(deployment: Deployment) -> None:
-    """An event's time may be as far ahead."""
+def test_latest_a_few_minutes_ahead_is_accepted(deployment: Deployment) -> None:
+    """An event's time may be this far ahead."""
     deployment.put_simulated_secret()
     deployment.run()
     stamp_latest(deployment, at(minutes=-14))
@@ -152,14 +152,14 @@ def test_skipped_run_is_logged_as_such(deployment: Deployment) -> None:
     stamp_latest(deployment, f"{datetime.now(timezone(timedelta(hours=5))):%Y-%m-%dT%H:%M:%S%z}")
     now, summary = datetime.now(UTC), deployment.run(time=at(minutes=2))
     latest = datetime.fromisoformat(summary["latest_snapshot_time"])
-    assert abs(latest - now) < timedelta(minutes=1)  # in UTC, whatever the zone of the stamp
-    told = [line for line in deployment.logged() if line.get("skipped")]
-    assert [line["message"] for line in told] == ["Run skipped: a newer snapshot exists"]
+    assert abs(latest - now) < timedelta(minutes=1)  # in UTC, from any time zone
+    logged = [line for line in deployment.logged() if line.get("skipped")]
+    assert [line["message"] for line in logged] == ["Run skipped: a newer snapshot exists"]
     assert sum(line["message"] == "Snapshot taken" for line in deployment.logged()) == 1
 
 
 @pytest.mark.parametrize("time", ["soon", "2999-01-01T00:00:00"])
-def test_a_time_of_latest_that_is_none_or_has_no_zone_does_not_count(time: str, deployment: Deployment) -> None:
+def test_invalid_time_of_latest_is_ignored(time: str, deployment: Deployment) -> None:
     deployment.put_simulated_secret()
     deployment.run(time=at(minutes=5))
     stamp_latest(deployment, time)
@@ -207,8 +207,8 @@ def test_an_older_run_s_latest_is_replaced(deployment: Deployment) -> None:
     assert len(deployment.rows()) == 250
 
 
-def test_a_first_latest_replaces_no_other(deployment: Deployment) -> None:
-    """Two first runs at once: neither had a table to compare its condition with."""
+def test_first_latest_does_not_replace_another(deployment: Deployment) -> None:
+    """Two concurrent first runs: neither has an ETag for its condition."""
     deployment.put_simulated_secret()
     deployment.run()
     objects = deployment.objects()
@@ -217,16 +217,16 @@ def test_a_first_latest_replaces_no_other(deployment: Deployment) -> None:
     assert deployment.objects() == objects
 
 
-def test_the_same_table_of_another_time_is_another_latest(deployment: Deployment) -> None:
+def test_latest_with_equal_bytes_and_another_time_has_changed(deployment: Deployment) -> None:
     deployment.put_simulated_secret()
     deployment.run(time=at(minutes=5))
     previous = snapshots.read_latest(deployment.bucket, "default")
     assert snapshots.is_unchanged(deployment.bucket, "default", previous)
-    stamp_latest(deployment, at(minutes=4))  # of the same bytes the ETag is the same
+    stamp_latest(deployment, at(minutes=4))  # equal bytes have an equal ETag
     assert not snapshots.is_unchanged(deployment.bucket, "default", previous)
 
 
-def test_no_log_line_has_what_an_earlier_run_has_added(deployment: Deployment) -> None:
+def test_log_lines_have_no_keys_of_an_earlier_run(deployment: Deployment) -> None:
     deployment.put_simulated_secret("team-a")
     deployment.run(source="team-a")
     with pytest.raises(EventError):
@@ -245,7 +245,7 @@ def test_an_unexpected_error_is_logged_with_its_traceback(deployment: Deployment
     assert line["exception_name"] == "AttributeError"
 
 
-# --- The secret, in a function that has read it before (warm) ---
+# --- The secret, in a warm function ---
 
 
 def test_a_rotated_key_is_used_at_once(deployment: Deployment) -> None:
@@ -282,7 +282,7 @@ def test_the_default_base_url_is_the_environment_s(deployment: Deployment) -> No
     assert deployment.run()["job_count"] == 250
 
 
-# --- Bad input: an error that says what to do, nothing written, no metric ---
+# --- Bad input: an error that says what to do, no object and no metric ---
 
 
 def assert_fails(deployment: Deployment, error: type[SnapshotError], message: str, **event: Any) -> None:
@@ -352,8 +352,8 @@ def test_api_gets_no_request_before_the_secret_is_read(deployment: Deployment, a
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_call_of_aws_takes_half_a_minute_at_the_most() -> None:
+def test_aws_call_is_limited_to_half_a_minute() -> None:
     for client in (s3_client, events_client, secrets_client):
-        config: Any = client().meta.config  # the stub lacks its settings
+        config: Any = client().meta.config  # the type stub lacks its settings
         assert (config.connect_timeout, config.read_timeout) == (5, 10)
         assert config.retries == {"mode": "standard", "total_max_attempts": 3}

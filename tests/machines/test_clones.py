@@ -42,7 +42,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 @pytest.mark.parametrize("target", ["run", "unit", "validate", "build", "help"])
-def test_a_clone_with_all_odd_settings_works(target: str, clone: Checkout, odd: dict[str, str], proxy: Proxy) -> None:
+def test_clone_with_all_unusual_settings_works(target: str, clone: Checkout, odd: dict[str, str], proxy: Proxy) -> None:
     printed = clone.make(target, environment=odd)
     assert "Traceback" not in printed.errors
     assert proxy.asked  # the packages came through the proxy
@@ -71,7 +71,7 @@ def test_standard_output_is_the_answer(
 
 
 @pytest.mark.parametrize("awk", AWKS)
-def test_help_needs_no_particular_awk(awk: str, clone: Checkout, user: dict[str, str], tmp_path: Path) -> None:
+def test_help_works_with_every_awk(awk: str, clone: Checkout, user: dict[str, str], tmp_path: Path) -> None:
     program, *_ = awk.split()
     if not (found := shutil.which(program)):
         pytest.skip(f"{program} is not on this machine")
@@ -103,7 +103,7 @@ def test_a_moved_clone_is_set_up_again(clone: Checkout, user: dict[str, str]) ->
         moved.moved_to(clone.folder)
 
 
-def test_a_clone_is_set_up_again_after_its_python_is_gone(clone: Checkout, user: dict[str, str]) -> None:
+def test_clone_is_set_up_again_after_its_python_was_removed(clone: Checkout, user: dict[str, str]) -> None:
     python = clone.folder / ".venv" / "bin" / "python"
     python.unlink()
     python.symlink_to("/nowhere/python")
@@ -111,7 +111,7 @@ def test_a_clone_is_set_up_again_after_its_python_is_gone(clone: Checkout, user:
     assert python.resolve().exists()
 
 
-def test_what_a_link_leads_to_is_not_removed(clone: Checkout, user: dict[str, str], tmp_path: Path) -> None:
+def test_target_of_a_link_is_not_removed(clone: Checkout, user: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "precious").touch()
     tools = clone.folder / ".venv"
     shutil.rmtree(tools)
@@ -121,7 +121,7 @@ def test_what_a_link_leads_to_is_not_removed(clone: Checkout, user: dict[str, st
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
 
 
-def test_a_home_that_cannot_be_written_is_no_obstacle(clone: Checkout, user: dict[str, str]) -> None:
+def test_home_folder_may_be_read_only(clone: Checkout, user: dict[str, str]) -> None:
     (clone.folder / "template.yaml").touch()
     clone.make("run", environment=user | {"HOME": "/dev/null/home"})  # also not by root
 

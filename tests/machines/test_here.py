@@ -100,7 +100,7 @@ def test_a_moved_checkout_is_set_up_again(checkout: Checkout) -> None:
     assert _sets_up(checkout.moved_to(checkout.folder.with_name("bob's")))
 
 
-def test_a_checkout_is_set_up_again_after_its_python_is_gone(checkout: Checkout) -> None:
+def test_checkout_is_set_up_again_after_its_python_was_removed(checkout: Checkout) -> None:
     python = checkout.folder / ".venv" / "bin" / "python"
     python.unlink()
     python.symlink_to("/nowhere/python")
@@ -141,6 +141,6 @@ def test_a_shell_of_the_sandbox_has_no_other_settings_of_aws() -> None:
         ({"no_proxy": "*", "NO_PROXY": "example.com"}, "*"),
     ],
 )
-def test_a_proxy_for_the_user_s_api_is_none_for_loopback(own: dict[str, str], direct: str) -> None:
+def test_proxy_is_not_used_for_loopback(own: dict[str, str], direct: str) -> None:
     proxy = {"HTTPS_PROXY": "http://proxy.example:3128", "SSL_CERT_FILE": "/company.pem"}
     assert way_out({**own, **proxy, "AWS_PROFILE": "x"}) == proxy | {"NO_PROXY": direct, "no_proxy": direct}

@@ -163,16 +163,14 @@ def test_a_mirror_of_the_machine_serves_pip_and_uv(
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)
-def test_a_file_that_is_not_the_pinned_one_is_refused(
-    installer: str, mirror: Mirror, home: Path, tmp_path: Path
-) -> None:
+def test_file_with_another_hash_is_refused(installer: str, mirror: Mirror, home: Path, tmp_path: Path) -> None:
     requirement = mirror.requirement
     mirror.wheel = _wheel(b"other = True")
     assert "hash" in _install(installer, requirement, tmp_path / "target", home, PIP_INDEX_URL=mirror.url).lower()
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)
-def test_a_home_that_cannot_be_written_is_no_obstacle(installer: str, mirror: Mirror, tmp_path: Path) -> None:
+def test_home_folder_may_be_read_only(installer: str, mirror: Mirror, tmp_path: Path) -> None:
     home = Path("/dev/null/home")  # also not by root
     assert _install(installer, mirror.requirement, tmp_path / "target", home, PIP_INDEX_URL=mirror.url) == ""
 

@@ -64,7 +64,7 @@ def messages(queue: queues.Queue) -> list[str]:
     return [message["Message"] for message in received]
 
 
-def test_a_rule_of_one_s_own_gets_the_events_of_a_status(stack: Stack, own_api: SimulatedApi) -> None:
+def test_own_rule_receives_the_events_of_a_status(stack: Stack, own_api: SimulatedApi) -> None:
     (pattern,) = examples(section("The events that the function sends", EVENTS), "json")
     own_api.jobs = [payload(2, status="running"), payload(1, status="running")]
     stack.invoke()

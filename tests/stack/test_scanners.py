@@ -56,7 +56,7 @@ def database() -> Iterator[VulnerabilityDatabase]:
         yield server
 
 
-def test_audit_asks_for_every_package(database: VulnerabilityDatabase) -> None:
+def test_audit_checks_every_package(database: VulnerabilityDatabase) -> None:
     done = subprocess.run(
         ["make", "--silent", "audit"],
         cwd=ROOT,

@@ -28,7 +28,7 @@ JOBS = "https://example.com/v1/fine_tuning/jobs"
         (b"", "no message."),
     ],
 )
-def test_a_body_says_its_code_and_message_or_its_title(content: bytes, text: str) -> None:
+def test_message_has_code_and_text_or_the_title(content: bytes, text: str) -> None:
     assert read(bytearray(content), []).text == text
 
 
@@ -57,7 +57,7 @@ def test_billing_error_is_recognized_by_code_or_type(error: str, concerns_billin
         ("?limit=100&after=a", "no longer knows the job"),
     ],
 )
-def test_only_the_beginning_of_the_list_says_something_of_the_base_url(query: str, end: str) -> None:
+def test_only_the_first_page_points_to_the_base_url(query: str, end: str) -> None:
     reason = append_to("r.", 404, read(bytearray(b""), []), JOBS + query)
     assert end in reason
     assert ("base_url" in reason) == ("base_url" in end)
@@ -74,14 +74,14 @@ def test_only_the_beginning_of_the_list_says_something_of_the_base_url(query: st
         (400, b"No", ""),
     ],
 )
-def test_the_status_decides_where_code_and_message_say_nothing(status: int, body: bytes, advice: str) -> None:
-    told = append_to("r", status, read(bytearray(body), []), JOBS)
-    assert advice in told
-    assert (told == "r") == (not advice)
+def test_status_decides_without_code_and_message(status: int, body: bytes, advice: str) -> None:
+    advised = append_to("r", status, read(bytearray(body), []), JOBS)
+    assert advice in advised
+    assert (advised == "r") == (not advice)
 
 
 def test_advice_follows_a_reason_as_a_sentence() -> None:
     for reason in ("status 403: No", "status 403: No."):
-        told = append_to(reason, 403, read(bytearray(b"No."), []), JOBS)
-        assert told.startswith("status 403: No. Check the key's permissions")
+        advised = append_to(reason, 403, read(bytearray(b"No."), []), JOBS)
+        assert advised.startswith("status 403: No. Check the key's permissions")
     assert append_to("status 400: No", 400, read(bytearray(b"No"), []), JOBS) == "status 400: No"

@@ -34,7 +34,7 @@ def test_file_that_is_not_toml_is_reported(tmp_path: Path) -> None:
         _settings(file)
 
 
-def test_settings_of_deploy_win_over_global_ones(tmp_path: Path) -> None:
+def test_settings_of_deploy_have_priority_over_global_ones(tmp_path: Path) -> None:
     file = tmp_path / "samconfig.both.toml"
     file.write_text('[default.global.parameters]\nregion = "a"\n[default.deploy.parameters]\nregion = "b"\n')
     assert _settings(file) == {"region": "b"}

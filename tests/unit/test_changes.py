@@ -62,7 +62,7 @@ def test_changes_of_one_second_stay_in_the_table_s_order() -> None:
     assert [change.job.id for change in diff([], lines(*jobs)).jobs] == [job["id"] for job in jobs]
 
 
-def test_shutdown_is_a_change_though_a_new_job_stands_above() -> None:
+def test_shutdown_is_a_change_below_a_new_job() -> None:
     job = payload(1, fine_tuned_model="ft:1")
     now = lines(payload(2), job, shutdown_date="2027-01-14")
     assert [change.fine_tuned_models for change in diff(lines(job), now).shutdowns] == [["ft:1"]]
@@ -74,7 +74,7 @@ def test_api_status_removed_is_not_a_removal() -> None:
     assert changes.counts()["JobsRemoved"] == 0
 
 
-def test_another_time_or_column_is_no_change_of_a_job() -> None:
+def test_change_of_another_column_than_status_is_not_reported() -> None:
     previous = lines(payload(1, status="running", updated_at=1_760_000_100))
     now = lines(payload(1, status="running", updated_at=1_760_000_200, method={"type": "dpo"}))
     assert diff(previous, now) == diff([], [])

@@ -112,7 +112,7 @@ COPIED = {
 
 @pytest.mark.parametrize("kind", COPIED)
 @pytest.mark.parametrize("form", ["bare", "JSON"])
-def test_a_key_copied_with_more_around_it_is_refused(kind: str, form: str) -> None:
+def test_key_copied_with_other_text_is_refused(kind: str, form: str) -> None:
     text, message = COPIED[kind]
     value = text.format(key=KEY)
     with pytest.raises(SecretError, match=f"(?s)secret fine-tuning/a .*{message}") as caught:
@@ -198,7 +198,7 @@ def test_a_bad_field_for_gateways_is_named_and_not_shown(field: str, content: An
 
 
 @given(st.text() | st.dictionaries(st.text(), st.none() | st.text() | st.integers()).map(json.dumps))
-def test_any_value_gives_credentials_or_an_error_of_ours(value: str) -> None:
+def test_any_value_gives_credentials_or_a_snapshot_error(value: str) -> None:
     try:
         credentials = parse("n", value, URL)
     except SecretError:
@@ -220,7 +220,7 @@ def test_all_fields_may_be_given_and_null_is_absent() -> None:
     assert credentials == Credentials(KEY, "https://example.com/X", project="p", paging="page", **objects)
 
 
-def test_organization_and_project_are_sent_each_by_itself() -> None:
+def test_organization_and_project_are_independent() -> None:
     key = {"Authorization": f"Bearer {KEY}"}
     assert Credentials(KEY, URL).headers == key
     assert Credentials(KEY, URL, organization="o").headers == key | {"OpenAI-Organization": "o"}

@@ -13,14 +13,14 @@ from snapshot.errors import OutOfTimeError
 from tests.timing import ends_within
 
 
-def test_of_two_moments_the_earlier_one_counts() -> None:
+def test_earlier_deadline_counts() -> None:
     now = time.monotonic()
     assert Deadline(now + 50).within(60) == Deadline(now + 50)
     assert now + 60 <= Deadline(now + 70).within(60).moment <= time.monotonic() + 60
     assert Deadline(70).minus(60) == Deadline(10)
 
 
-def test_no_time_is_left_at_a_moment_that_has_passed() -> None:
+def test_past_deadline_has_no_seconds_left() -> None:
     past, ahead = Deadline.after(-5), Deadline.after(50)
     assert (past.seconds_left, past.is_over) == (0, True)
     assert (40 < ahead.seconds_left <= 50, ahead.is_over) == (True, False)

@@ -65,7 +65,7 @@ def test_shutdown_date_is_the_model_s_own_or_its_base_model_s(
 @pytest.mark.parametrize(
     ("dates", "expected"), [([], False), ([None], False), ([None, b""], True), ([b"2030-01-01"], True)]
 )
-def test_an_api_says_when_models_end_if_it_says_so_of_any(dates: list[bytes | None], expected: bool) -> None:
+def test_models_have_dates_if_one_has_a_date(dates: list[bytes | None], expected: bool) -> None:
     assert Models({b"%d" % number: date for number, date in enumerate(dates)}).has_dates == expected
 
 

@@ -31,7 +31,7 @@ OF_ONE_SECOND = [a_job(40), *(a_job(number, created_at=SECOND) for number in ran
 
 
 @pytest.mark.parametrize("start", [1, 2, 19])
-def test_unchanged_jobs_one_after_another_end_the_reading(start: int) -> None:
+def test_consecutive_unchanged_jobs_are_an_overlap(start: int) -> None:
     assert PreviousTable(LINES).overlap_end(JOBS[start : start + OVERLAP]) == start + OVERLAP
 
 
@@ -59,11 +59,11 @@ NO_END = {
 
 
 @pytest.mark.parametrize("what", NO_END)
-def test_other_jobs_do_not_end_the_reading(what: str) -> None:
+def test_overlap_has_the_same_jobs(what: str) -> None:
     assert PreviousTable(LINES).overlap_end(NO_END[what]) is None
 
 
-def test_jobs_of_the_newest_second_do_not_end_the_reading() -> None:
+def test_jobs_of_the_newest_second_are_no_overlap() -> None:
     """A new job of the same second may be listed below them."""
     jobs = [a_job(number) for number in range(9, 0, -1)]
     jobs = [a_job(number, created_at=SECOND + 50) for number in range(60, 30, -1)] + jobs
@@ -75,7 +75,7 @@ def test_only_the_last_of_the_unchanged_jobs_has_to_be_older_than_the_newest() -
     assert PreviousTable(lines_of(jobs)).overlap_end(jobs[:OVERLAP]) == OVERLAP
 
 
-def test_a_table_without_lines_or_with_an_edited_time_ends_no_reading() -> None:
+def test_empty_or_edited_table_has_no_overlap() -> None:
     assert PreviousTable([]).overlap_end(JOBS[:OVERLAP]) is None
     edited = [Line(line.replace(b"2025-", b"25-")) for line in LINES[1:]]
     assert PreviousTable([LINES[0], *edited]).overlap_end(JOBS[1 : OVERLAP + 1]) is None
@@ -105,11 +105,11 @@ def test_more_unfinished_jobs_than_are_retrieved_are_not_named() -> None:
     "read",
     [ids(JOBS[1:5]), ids([JOBS[0], *JOBS[2:5]]), ids(JOBS[:4]), ids([*JOBS[:5], JOBS[30]]), ids([*JOBS[:5], JOBS[5]])],
 )
-def test_nothing_is_carried_over_unless_just_the_jobs_above_were_read(read: list[str]) -> None:
+def test_lines_are_carried_over_only_if_exactly_the_jobs_above_were_read(read: list[str]) -> None:
     assert PreviousTable(LINES).unfinished(5, read, 3) is None
 
 
-def test_another_reading_has_read_nothing_yet() -> None:
+def test_new_reading_forgets_the_previous_one() -> None:
     previous = PreviousTable(LINES)
     assert previous.unfinished(5, ids(JOBS[:5]), 3) == []
     assert previous.unfinished(5, [], 3) == []  # jobs that were read before still count
@@ -118,7 +118,7 @@ def test_another_reading_has_read_nothing_yet() -> None:
     assert previous.unfinished(1, [], 3) is None
 
 
-def test_an_unfinished_job_that_was_not_read_is_lost() -> None:
+def test_unread_unfinished_job_counts_as_lost() -> None:
     previous = PreviousTable(lines_of(MIXED))
     unfinished = [MIXED[place].id for place in UNFINISHED]
     assert not previous.has_lost(unfinished)
@@ -129,7 +129,7 @@ def test_an_unfinished_job_that_was_not_read_is_lost() -> None:
 # --- Requests in advance ---
 
 
-def test_active_jobs_are_those_of_which_an_event_was_known() -> None:
+def test_active_jobs_are_those_with_a_known_event() -> None:
     dated = {"updated_at": "2025-10-10T00:00:00.000Z"}
     jobs = [
         a_job(5, status="running", finished_at=None)._replace(**dated),
@@ -142,7 +142,7 @@ def test_active_jobs_are_those_of_which_an_event_was_known() -> None:
 
 
 @pytest.mark.parametrize(("end", "size", "ends"), [(1, 10, (0, 10, 20, 30)), (10, 10, (9, 19, 29)), (39, 5, (38,))])
-def test_pages_will_end_as_the_table_has_it(end: int, size: int, ends: tuple[int, ...]) -> None:
+def test_page_ends_follow_from_the_table(end: int, size: int, ends: tuple[int, ...]) -> None:
     assert PreviousTable(LINES).page_ends(end, size) == [JOBS[place].id for place in ends]
 
 
@@ -169,7 +169,7 @@ KNOWN = a_job(1, fine_tuned_model="ft:a", finished_at=None)._replace(
         ({"updated_at": KNOWN.created_at}, {}, "2030-01-01", ""),  # a placeholder
     ],
 )
-def test_what_was_known_of_a_job_stays_as_long_as_it_is_the_same(
+def test_known_values_of_an_unchanged_job_are_kept(
     before: dict[str, str], now: dict[str, str], shutdown_date: str, updated_at: str
 ) -> None:
     job = KNOWN._replace(shutdown_date="", updated_at="")._replace(**now)
@@ -177,7 +177,7 @@ def test_what_was_known_of_a_job_stays_as_long_as_it_is_the_same(
     assert merged == job._replace(shutdown_date=shutdown_date, updated_at=updated_at)
 
 
-def test_a_line_that_stays_the_same_is_the_same_object() -> None:
+def test_unchanged_line_is_the_same_object() -> None:
     (line,) = lines = lines_of([KNOWN])
     previous = PreviousTable(lines)
     assert previous.merged(KNOWN._replace(shutdown_date="", updated_at="")) is line
@@ -185,7 +185,7 @@ def test_a_line_that_stays_the_same_is_the_same_object() -> None:
     assert previous.known(KNOWN.id) is line
 
 
-def test_a_job_is_found_wherever_it_stands() -> None:
+def test_job_is_found_at_any_position() -> None:
     assert PreviousTable(LINES).find(JOBS[0]) == LINES[0]
     previous = PreviousTable(LINES)
     for job in (JOBS[-1], JOBS[0], JOBS[20]):

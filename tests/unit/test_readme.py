@@ -182,7 +182,7 @@ def test_folders_of_the_tests() -> None:
 
 
 @of_each_document
-def test_link_leads_somewhere(document: Path) -> None:
+def test_link_works(document: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(document)):
         if not target.startswith("https://"):
             name, _, anchor = target.partition("#")
@@ -214,7 +214,7 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_example_is_one_that_a_test_runs() -> None:
+def test_every_example_is_run_by_a_test() -> None:
     languages = ("bash", "console", "json", "python", "sql")
     found = {
         str(document.relative_to(ROOT)): {

@@ -14,7 +14,7 @@ from snapshot.api.retries import is_transient, retry_after_seconds, wait_seconds
         *((status, False) for status in (400, 401, 402, 403, 404, 405, 410, 418, 422, 451, 499, 501, 600)),
     ],
 )
-def test_what_may_pass_is_repeated(status: int, expected: bool) -> None:
+def test_transient_statuses_are_repeated(status: int, expected: bool) -> None:
     assert is_transient(status) == expected
 
 
@@ -41,12 +41,12 @@ def test_what_may_pass_is_repeated(status: int, expected: bool) -> None:
         ({}, None),
     ],
 )
-def test_a_wish_to_wait_is_read_as_the_official_sdk_does(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_is_read_like_the_official_sdk(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after_seconds(headers) == seconds
 
 
 @pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000"])
-def test_a_wish_to_wait_may_be_a_date(zone: str) -> None:
+def test_retry_after_may_be_a_date(zone: str) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=50), usegmt=True).replace("GMT", zone)
     seconds = retry_after_seconds({"retry-after": date})
     assert seconds is not None
@@ -54,7 +54,7 @@ def test_a_wish_to_wait_may_be_a_date(zone: str) -> None:
 
 
 @pytest.mark.parametrize(("wish", "seconds"), [(0.02, 0.02), (60, 60), (60.5, 60), (float("inf"), 60)])
-def test_a_wish_to_wait_is_capped(wish: float, seconds: float) -> None:
+def test_retry_after_is_capped(wish: float, seconds: float) -> None:
     assert wait_seconds(5, wish) == seconds
 
 

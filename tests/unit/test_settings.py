@@ -54,7 +54,7 @@ def test_the_envelope_s_time_counts_without_any_detail(detail: dict[str, Any]) -
     assert Run.parse(event, NOW) == Run("default", datetime(2026, 1, 31, 12, tzinfo=UTC), full=False)
 
 
-def test_the_zone_of_the_machine_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zone_of_the_machine_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "Asia/Tokyo")
         time.tzset()

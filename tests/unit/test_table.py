@@ -78,14 +78,12 @@ def test_a_file_may_have_other_columns_at_its_ends() -> None:
         ("cd", "", ("cd", "")),
     ],
 )
-def test_the_end_that_two_tables_have_in_common_is_left_out(
-    previous: str, lines: str, expected: tuple[str, str]
-) -> None:
+def test_common_end_of_two_tables_is_left_out(previous: str, lines: str, expected: tuple[str, str]) -> None:
     as_lines = [[Line(letter.encode()) for letter in letters] for letters in (previous, lines, *expected)]
     assert table.differing(as_lines[0], as_lines[1]) == (as_lines[2], as_lines[3])
 
 
-def test_newest_first_looks_at_no_other_column() -> None:
+def test_newest_first_compares_created_at_only() -> None:
     jobs = [
         job(created_at="b", status="a", id="1"),
         job(created_at="b", status="z", id="2"),
