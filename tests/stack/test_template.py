@@ -118,6 +118,17 @@ def test_old_versions_are_kept(stack: Stack) -> None:
     assert versioning["Status"] == "Enabled"
 
 
+@pytest.mark.parametrize("name", ["SnapshotBucket", "SnapshotBucketPolicy"])
+def test_bucket_and_its_policy_outlive_the_stack_and_a_replacement(name: str) -> None:
+    resource = TEMPLATE["Resources"][name]
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+
+
+def test_logs_are_kept_for_90_days(stack: Stack) -> None:
+    (group,) = stack.aws.client("logs").describe_log_groups(logGroupNamePrefix=stack.outputs["LogGroup"])["logGroups"]
+    assert group["retentionInDays"] == 90
+
+
 # --- Conditions in policies that the embedded AWS does not enforce ---
 
 
