@@ -547,6 +547,23 @@ def test_retrieved_jobs_keep_their_own_labels(api: SimulatedApi, client: Client)
     assert fine_tuning.retrieve(client, ["ftjob-removed"]) is None
 
 
+@pytest.mark.parametrize("job_id", ["a/b", "a?b#c", "a%2Fb", "ü"])
+def test_job_id_of_any_characters_is_one_part_of_the_path(job_id: str, api: SimulatedApi, client: Client) -> None:
+    api.jobs = [payload(1, id=job_id)]
+    retrieved = fine_tuning.retrieve(client, [job_id])
+    assert retrieved is not None
+    assert retrieved[0][1]["id"] == job_id
+
+
+def test_events_are_requested_at_most_twice(api: SimulatedApi, client: Client) -> None:
+    api.jobs = [payload(1)]
+    api.faults = [Fault("/events", api_faults.status(500), times=99)]
+    events, job_id = fine_tuning.NewestEvents(client), api.jobs[0].id
+    events.ask([job_id])
+    assert isinstance(events.times([job_id])[job_id], ApiError)
+    assert len(api.requests) == 2
+
+
 # --- Models ---
 
 
