@@ -42,6 +42,7 @@ def count(lines: Sequence[Line], previous: Sequence[Line], now: datetime, models
             fields[table.SHUTDOWN_DATE],
         )
         statuses[status] += 1
+        # The first condition is cached: without it, most lines would be split again.
         if meaning(status.decode()) not in _INACTIVE and (not oldest_active or created_at < oldest_active):
             oldest_active = created_at if table.is_active(line) else oldest_active
         if shutdown_date and (not listed_only or fields[table.FINE_TUNED_MODEL] in models.shutdown_dates):

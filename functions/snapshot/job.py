@@ -36,7 +36,7 @@ class Parsed(NamedTuple):
     """A job, and the names of the payload's fields with a wrong type; their columns are empty."""
 
     job: Job
-    odd_fields: list[str]
+    mistyped_fields: list[str]
 
 
 def parse(payload: Any) -> Parsed:
@@ -52,7 +52,7 @@ def parse(payload: Any) -> Parsed:
     created_at = fields.seconds(payload.get("created_at"))
     if created_at is None or created_at < 0:
         raise FieldError(".created_at", f"must be Unix time in seconds, not {fields.shown(payload.get('created_at'))}")
-    odd_fields: list[str] = []
+    mistyped_fields: list[str] = []
 
     def column(read: Reader, *names: str) -> str:
         """Return the first of these fields that has a value."""
@@ -61,7 +61,7 @@ def parse(payload: Any) -> Parsed:
                 if text := read(value):
                     return text
                 if text is None:
-                    odd_fields.append(name)
+                    mistyped_fields.append(name)
         return ""
 
     finished_at = column(fields.time, "finished_at")
@@ -85,7 +85,7 @@ def parse(payload: Any) -> Parsed:
         validation_file=column(fields.files, "validation_file", "validation_files"),
         result_files=column(fields.files, "result_files"),
     )
-    return Parsed(job, odd_fields)
+    return Parsed(job, mistyped_fields)
 
 
 def base_model(model: str) -> str:

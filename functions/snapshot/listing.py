@@ -47,11 +47,11 @@ def list_jobs(client: Client, previous: Sequence[Line], *, full: bool) -> Listin
 def _lines(client: Client, before: PreviousTable, events: NewestEvents, *, full: bool) -> tuple[list[Line], bool]:
     """Return the lines, still without new shutdown dates, and whether every page was read."""
     jobs = read(client, before, full=full)
-    if jobs.odd_fields:
-        fields = Counter(field for names in jobs.odd_fields.elements() for field in names)
+    if jobs.mistyped_fields:
+        fields = Counter(field for names in jobs.mistyped_fields.elements() for field in names)
         logger.warning(
             "Some fields have a wrong type; their columns stay empty",
-            extra={"jobs": jobs.odd_fields.total(), "fields": fields},
+            extra={"jobs": jobs.mistyped_fields.total(), "fields": fields},
         )
     _fill_updated_at(events, before, jobs.listed, jobs.retrieved)
     lines = list(jobs.listed.values())
@@ -103,8 +103,8 @@ def _models(asked: Callable[[], Models]) -> Models:
             "The models' shutdown dates cannot be read; the last known ones are kept", extra={"cause": str(error)}
         )
         return NO_MODELS
-    if models.odd_entries:
-        logger.warning("Some of the API's models cannot be read", extra={"models": models.odd_entries})
+    if models.unreadable_entries:
+        logger.warning("Some of the API's models cannot be read", extra={"models": models.unreadable_entries})
     elif not models.has_dates:
         logger.warning("The API's models have no shutdown_date; the last known ones are kept")
     return models

@@ -10,11 +10,11 @@ from snapshot.table import Line
 class Models(NamedTuple):
     """Announced shutdown date (YYYY-MM-DD) of each model: empty if none is announced, None if the API does not say.
 
-    `odd_entries` counts the API's entries without an id or with an invalid date.
+    `unreadable_entries` counts the API's entries without an id or with an invalid date.
     """
 
     shutdown_dates: Mapping[bytes, bytes | None]
-    odd_entries: int = 0
+    unreadable_entries: int = 0
 
     @property
     def has_dates(self) -> bool:

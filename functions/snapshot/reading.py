@@ -35,14 +35,14 @@ _PROGRESS_SECONDS = 5
 class Read(NamedTuple):
     """Lines by id, `listed` on pages and `retrieved` one by one.
 
-    `start` is where the previous lines to carry over begin, None if every page was read. `odd_fields` counts the jobs
-    with fields of a wrong type, by the fields' names. `is_sure` is whether one reading is enough.
+    `start` is where the previous lines to carry over begin, None if every page was read. `mistyped_fields` counts
+    the jobs with fields of a wrong type, by the fields' names. `is_sure` is whether one reading is enough.
     """
 
     listed: dict[str, Line]
     retrieved: dict[str, Line]
     start: int | None
-    odd_fields: Counter[tuple[str, ...]]
+    mistyped_fields: Counter[tuple[str, ...]]
     is_sure: bool = True
 
     def signature(self) -> str:
@@ -80,13 +80,13 @@ def read(client: Client, before: PreviousTable, *, full: bool) -> Read:
 
 def _read(client: Client, before: PreviousTable, ahead: ReadAhead, *, full: bool) -> Read:
     listed: dict[str, Line] = {}
-    odd_fields: Counter[tuple[str, ...]] = Counter()
+    mistyped_fields: Counter[tuple[str, ...]] = Counter()
     recent: deque[Job] = deque(maxlen=OVERLAP)
     is_newest_first, is_oldest_first, may_shift, pages_read = True, True, False, 0
     for page in _with_progress(pages(client, ahead)):
         pages_read += 1
         parsed = [_parsed(payload, page.label, f"data[{index}]") for index, payload in enumerate(page.jobs)]
-        odd_fields.update(tuple(odd) for _, odd in parsed if odd)
+        mistyped_fields.update(tuple(names) for _, names in parsed if names)
         new = [job for job, _ in parsed if job.id not in listed]
         listed.update((job.id, before.merged(job)) for job, _ in parsed)  # if a job is listed twice, the last counts
         times = [job.created_at for job in (*recent, *new)]
@@ -110,12 +110,12 @@ def _read(client: Client, before: PreviousTable, ahead: ReadAhead, *, full: bool
         if replies is None:  # a job was removed, as others may be, or it cannot be retrieved
             full = True
             continue
-        odd_fields.update(tuple(odd) for _, odd in below if odd)
-        return Read(listed, {job.id: before.merged(job) for job, _ in below}, start, odd_fields)
+        mistyped_fields.update(tuple(names) for _, names in below if names)
+        return Read(listed, {job.id: before.merged(job) for job, _ in below}, start, mistyped_fields)
     # Without an order a changed job may move. A missing unfinished job shows that the list has no reliable order.
     has_order = (is_newest_first or is_oldest_first) and not may_shift and not before.has_lost(listed)
     is_sure = pages_read <= 1 or has_order
-    return Read(listed, {}, None, odd_fields, is_sure)
+    return Read(listed, {}, None, mistyped_fields, is_sure)
 
 
 def _with_progress(page_by_page: Iterator[Page]) -> Iterator[Page]:

@@ -23,7 +23,8 @@ _VERSION = re.compile(r"\d{4}-\d\d-\d\d(-preview)?")
 _SECRET_NAME = re.compile(r"key|token|secret|auth|sig|passw|credential|cookie|session", re.IGNORECASE)
 _SECRET = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=]{16,}|[A-Za-z-]+ \S+")  # hexadecimal, base64, «Bearer …»
 _SEPARATORS = re.compile(r"[\s;,=\"{}:]+")  # in «Bearer …», a cookie, or JSON
-_MIN_PART = 8  # characters; shorter parts may be ordinary words
+# Shorter keys, as for servers without authentication, and shorter parts of values may be ordinary words.
+MIN_LENGTH = 8
 _OWN_QUERY = ("after", "page")  # with a fixed value of these, jobs would be missing
 
 
@@ -74,4 +75,4 @@ def with_parts(values: list[str]) -> list[str]:
     """Return the values that must not be shown, and their parts."""
     secrets = [value for value in values if not _VERSION.fullmatch(value)]
     parts = [part for value in secrets for part in _SEPARATORS.split(value) if part != value]
-    return secrets + [part for part in parts if len(part) >= _MIN_PART]
+    return secrets + [part for part in parts if len(part) >= MIN_LENGTH]

@@ -26,10 +26,10 @@ NAMED = (
     r"secret test-\w+/default (cannot be read: GetSecretValue|.* no value \(GetSecretValue)",
     r"HeadObject of s3://.*/latest/default\.tsv",
     r"PutObject of s3://.*/snapshots/source=",
-    r"PutEvents on the bus bus-\w+|EventBridge refuses 5 changes: neither code nor EventId: - \(ftjob-",
+    r"PutEvents on the bus bus-\w+|EventBridge refuses 5 of the changes: neither code nor EventId: - \(ftjob-",
     r"(PutObject|HeadObject) of s3://.*/latest/default\.tsv",
 )
-ODD = (
+MALFORMED = (
     *((call, kind) for call in CALLS for kind in (*BY_PROXY, "403 html")),
     *((call, "404 html") for call in (CALLS[0], "secret", CALLS[3], "events")),
     *((call, kind) for call in (CALLS[0], CALLS[2]) for kind in ("no etag", "empty etag")),
@@ -100,7 +100,7 @@ def test_lasting_aws_fault_is_reported_and_repaired_by_the_next_run(
     assert_all_are_reported(deployment, bus)
 
 
-@pytest.mark.parametrize(("call", "kind"), ODD)
+@pytest.mark.parametrize(("call", "kind"), MALFORMED)
 def test_invalid_aws_response_is_reported_and_repaired_by_the_next_run(
     call: str, kind: str, deployment: Deployment, bus: Queue, flaky: FlakyAws
 ) -> None:

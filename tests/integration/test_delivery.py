@@ -96,7 +96,7 @@ def test_refused_entries_are_sent_again(refusing: RefusingEventBridge) -> None:
 
 @pytest.mark.parametrize("refusing", [99], indirect=True)
 def test_permanently_refused_event_fails_the_run(refusing: RefusingEventBridge) -> None:
-    with pytest.raises(SnapshotError, match="EventBridge refuses 1 changes: ThrottlingException: Rate exceeded"):
+    with pytest.raises(SnapshotError, match="EventBridge refuses 1 of the changes: ThrottlingException: Rate exceeded"):
         events.send(ORIGIN, some_changes(1), Deadline.after(60))
     assert refusing.accepted == []
 
@@ -104,7 +104,7 @@ def test_permanently_refused_event_fails_the_run(refusing: RefusingEventBridge) 
 @pytest.mark.parametrize("refusing", [99], indirect=True)
 def test_refused_shutdown_is_named_by_its_model(refusing: RefusingEventBridge) -> None:
     changes = Changes(shutdowns=[ShutdownChange("gpt-a", "2030-01-01", "", ["ft:1"])])
-    with pytest.raises(SnapshotError, match=r"EventBridge refuses 1 changes: .* \(gpt-a\)"):
+    with pytest.raises(SnapshotError, match=r"EventBridge refuses 1 of the changes: .* \(gpt-a\)"):
         events.send(ORIGIN, changes, Deadline.after(60))
     assert refusing.accepted == []
 
@@ -112,7 +112,7 @@ def test_refused_shutdown_is_named_by_its_model(refusing: RefusingEventBridge) -
 @pytest.mark.parametrize("refusing", [0], indirect=True)
 def test_refused_event_does_not_block_others(refusing: RefusingEventBridge) -> None:
     refusing.refused_job = f"ftjob-{3:024}"
-    reason = rf"EventBridge refuses 1 changes: MalformedDetail: Detail is malformed\. \({refusing.refused_job}\)"
+    reason = rf"EventBridge refuses 1 of the changes: MalformedDetail: Detail is malformed\. \({refusing.refused_job}\)"
     with pytest.raises(SnapshotError, match=reason):
         events.send(ORIGIN, some_changes(25), Deadline.after(60))
     assert len({detail["job_id"] for detail in refusing.accepted}) == len(refusing.accepted) == 24
@@ -121,7 +121,7 @@ def test_refused_event_does_not_block_others(refusing: RefusingEventBridge) -> N
 @pytest.mark.usefixtures("refusing")
 @pytest.mark.parametrize("refusing", [999], indirect=True)
 def test_permanent_refusals_end_after_five_attempts() -> None:
-    with ends_within(10), pytest.raises(SnapshotError, match=r"EventBridge refuses \d+ changes: .*ftjob-"):
+    with ends_within(10), pytest.raises(SnapshotError, match=r"EventBridge refuses \d+ of the changes: .*ftjob-"):
         events.send(ORIGIN, some_changes(200), Deadline.after(60))
 
 
@@ -164,7 +164,7 @@ def test_refused_event_leaves_metrics_and_latest_unwritten(
     latest, output = deployment.objects()["latest/default.tsv"], deployment.output
     with pytest.raises(
         SnapshotError,
-        match=r"EventBridge refuses 1 changes: .* Written before that: the dated snapshot\. The next run repeats",
+        match=r"EventBridge refuses 1 of the changes: .* Written before that: the dated snapshot\. The next run",
     ):
         deployment.run()
     assert deployment.objects()["latest/default.tsv"] == latest

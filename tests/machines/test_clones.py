@@ -24,7 +24,7 @@ def proxy() -> Iterator[Proxy]:
 
 
 @pytest.fixture(scope="module")
-def odd(user: dict[str, str], proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def unusual(user: dict[str, str], proxy: Proxy, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """All unusual settings at once; the caches of pip and uv are used, so that nothing is downloaded twice."""
     caches = {
         name: str(_cache(user) / folder) for name, folder in {"UV_CACHE_DIR": "uv", "PIP_CACHE_DIR": "pip"}.items()
@@ -42,24 +42,26 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 @pytest.mark.parametrize("target", ["run", "unit", "validate", "build", "help"])
-def test_clone_with_all_unusual_settings_works(target: str, clone: Checkout, odd: dict[str, str], proxy: Proxy) -> None:
-    printed = clone.make(target, environment=odd)
+def test_clone_with_all_unusual_settings_works(
+    target: str, clone: Checkout, unusual: dict[str, str], proxy: Proxy
+) -> None:
+    printed = clone.make(target, environment=unusual)
     assert "Traceback" not in printed.errors
     assert proxy.asked  # the packages came through the proxy
     assert not [host for host in proxy.asked if "127.0.0.1" in host or "localhost" in host]
-    assert not (Path(odd["HOME"]) / "elsewhere").exists()
+    assert not (Path(unusual["HOME"]) / "elsewhere").exists()
 
 
 def test_standard_output_is_the_answer(
-    clone: Checkout, odd: dict[str, str], aws: EmbeddedAws, api: SimulatedApi
+    clone: Checkout, unusual: dict[str, str], aws: EmbeddedAws, api: SimulatedApi
 ) -> None:
     """The operator's commands, with the settings of the embedded AWS."""
-    settings = {name: value for name, value in odd.items() if not name.startswith("AWS_")}
+    settings = {name: value for name, value in unusual.items() if not name.startswith("AWS_")}
     operator = settings | aws.environment | {"CONFIRM": "yes"}
-    stack = "STACK=odd"
+    stack = "STACK=other"
     clone.make("secret", stack, environment=operator, given=api.secret.encode())
     deployed = clone.make("deploy", stack, environment=operator, given=b"\n" * 30)
-    assert deployed.output == b"The stack odd in us-east-1 is deployed.\n"
+    assert deployed.output == b"The stack other in us-east-1 is deployed.\n"
     assert re.fullmatch(rb'\{"source": "default".*\}\n', clone.make("invoke", stack, environment=operator).output)
     latest = clone.make("latest", stack, environment=operator).output.splitlines()
     assert (latest[0].split(b"\t")[0], len(latest)) == (b"created_at", len(api.jobs) + 1)
@@ -67,7 +69,7 @@ def test_standard_output_is_the_answer(
         re.match(rb"20\d\d-", line) for line in clone.make("logs", stack, environment=operator).output.splitlines()
     )
     again = clone.make("deploy", stack, environment=operator)
-    assert again.output == b"Nothing changes: the stack odd in us-east-1 is up to date.\n"
+    assert again.output == b"Nothing changes: the stack other in us-east-1 is up to date.\n"
 
 
 @pytest.mark.parametrize("awk", AWKS)

@@ -39,7 +39,7 @@ CHAT_SCHEMA = {
         "metadata": {"type": "object"},
     },
 }
-ODD = [
+UNUSUAL = [
     "\"quoted\" and 'quoted'",
     "two\nlines\tand a tab",
     "back\\slash \\n",
@@ -82,21 +82,21 @@ def chat_messages(queue: Queue) -> list[dict[str, Any]]:
 def test_failed_job_sends_a_message_to_both_topics(
     stack: Stack, own_api: SimulatedApi, mail: Queue, chat: Queue
 ) -> None:
-    own_api.jobs = [payload(number, status="running", model=text[:64]) for number, text in enumerate(ODD, 1)][::-1]
+    own_api.jobs = [payload(number, status="running", model=text[:64]) for number, text in enumerate(UNUSUAL, 1)][::-1]
     stack.invoke(source="default")
     own_api.jobs = [
         payload(number, status="failed", model=text[:64], error={"code": "c", "message": text})
-        for number, text in enumerate(ODD, 1)
+        for number, text in enumerate(UNUSUAL, 1)
     ][::-1]
     stack.invoke(source="default")
     told = chat_messages(chat)
     assert {content["title"] for content in told} == {"Fine-tuning job of the source default: failed"}
     assert sorted(content["description"].split("\n")[0] for content in told) == [
-        f"Job: ftjob-{number:024}" for number in range(1, len(ODD) + 1)
+        f"Job: ftjob-{number:024}" for number in range(1, len(UNUSUAL) + 1)
     ]
     assert all("start the job again" in content["nextSteps"][0] for content in told)
     mailed = texts(mail)
-    assert len(mailed) == len(ODD)
+    assert len(mailed) == len(UNUSUAL)
     # SNS delivers the text as EventBridge sends it, with its quotation marks:
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     assert all(json.loads(text).startswith("Fine-tuning job ftjob-") for text in mailed)

@@ -17,7 +17,7 @@ EFFECTS = {
     "ReadSecrets": "The secret permissions/ReadSecrets cannot be read: .*secretsmanager:GetSecretValue",
     "ReadLatest": r"latest/ReadLatest\.tsv: .*AccessDenied.*GetObject",
     "WriteSnapshots": r"snapshots/source=WriteSnapshots/.*AccessDenied.*PutObject",
-    "SendChanges": "EventBridge refuses the changes: .*AccessDenied.*PutEvents",
+    "SendChanges": "The changes cannot be sent: .*AccessDenied.*PutEvents",
     "WriteLogs": "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html",
     "TellMissingFromForbidden": "https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html",
     "InvokeFunction": "https://docs.aws.amazon.com/scheduler/latest/UserGuide/setting-up.html",

@@ -36,7 +36,7 @@ EMPTY: tuple[Any, ...] = ([], {})
         ("2026-01-31", "2026-01-31T00:00:00.000Z"),
         ("20260131", "2026-01-31T00:00:00.000Z"),
         *((nothing, "") for nothing in (0, 0.0, "0", "", "0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z")),
-        *((odd, None) for odd in (*EMPTY, -1, True, "soon", "12 o'clock", 10**400, 1e300, NAN, INFINITY)),
+        *((value, None) for value in (*EMPTY, -1, True, "soon", "12 o'clock", 10**400, 1e300, NAN, INFINITY)),
         (1, "1970-01-01T00:00:01.000Z"),
         (10**11, "5138-11-16T09:46:40.000Z"),  # the largest number that counts as seconds
         (10**11 + 1, "1973-03-03T09:46:40.001Z"),
@@ -73,7 +73,7 @@ def test_time_without_a_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
         ("", ""),
         (10**400, "1" + "0" * 400),
     ]
-    + [(odd, None) for odd in (*EMPTY, 5.5, "5.5", "five", "1e3", True, NAN, INFINITY)],
+    + [(value, None) for value in (*EMPTY, 5.5, "5.5", "five", "1e3", True, NAN, INFINITY)],
 )
 def test_count_is_read_in_every_form(value: Any, expected: str | None) -> None:
     assert fields.count(value) == expected
@@ -105,7 +105,7 @@ def test_scalar_is_read_in_every_form(value: Any, expected: str | None) -> None:
         ("m" * 1023 + " n", "m" * 1023),
         ("X" * 1024 + "n", "X" * 1024),
         ({"code": "\u202ec", "message": "a\nb"}, "c: a b"),
-        *((odd, None) for odd in (True, 5, [[1]], [5], {"message": [1]})),
+        *((value, None) for value in (True, 5, [[1]], [5], {"message": [1]})),
     ],
 )
 def test_error_is_read_in_every_form(value: Any, expected: str | None) -> None:
@@ -128,7 +128,7 @@ def test_file_ids_are_read_in_every_form(value: Any, expected: str | None) -> No
         ({"a": 1, "b": "x  y"}, '{"a":1,"b":"x y"}'),
         ({"a": float("nan"), "b": [float("inf"), -float("inf")]}, '{"a":null,"b":[null,null]}'),
         ({"a": "\u202e\u2066é\n"}, '{"a":" é\\n"}'),
-        *((odd, None) for odd in ([1], "x", 5, True)),
+        *((value, None) for value in ([1], "x", 5, True)),
     ],
 )
 def test_object_is_written_as_compact_json(value: Any, expected: str | None) -> None:

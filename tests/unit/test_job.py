@@ -42,7 +42,7 @@ FULL_PAYLOAD = payload(
 
 def test_payload_fills_every_column() -> None:
     parsed = parse(FULL_PAYLOAD)
-    assert parsed.odd_fields == []
+    assert parsed.mistyped_fields == []
     assert parsed.job == Job(
         created_at="2025-10-09T08:53:21.000Z",
         updated_at="2025-10-09T09:55:00.000Z",
@@ -103,7 +103,7 @@ def test_a_lone_surrogate_becomes_a_question_mark() -> None:
 def test_other_servers_field_names_fill_the_same_column(fields: dict[str, Any], column: str, value: str) -> None:
     parsed = parse(payload(**fields))
     assert getattr(parsed.job, column) == value
-    assert parsed.odd_fields == []
+    assert parsed.mistyped_fields == []
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ OPTIONAL = {*FULL_PAYLOAD, "suffix"} - {"object", "id", "created_at", "status"}
 )
 def test_optional_field_of_a_wrong_type_is_empty_and_reported(name: str, value: Any) -> None:
     parsed = parse(payload(finished_at=None) | {name: value})
-    assert set(parsed.odd_fields) == {name}
+    assert set(parsed.mistyped_fields) == {name}
     assert parsed.job == parse(payload(finished_at=None) | {name: None}).job
 
 

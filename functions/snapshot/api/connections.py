@@ -65,7 +65,8 @@ def cause(error: Exception) -> str:
         why = "refused the connection" if number == errno.ECONNREFUSED else "cannot be reached"
         return f"the host {reason.conn.host} {why} at port {reason.conn.port} (check the base_url)"
     if isinstance(reason, urllib3.exceptions.ConnectTimeoutError):
-        return f"connecting to the host took too long ({reason})"
+        connection = reason.args[0]
+        return f"the host {connection.host} did not accept a connection at port {connection.port} in time"
     return str(error)
 
 

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from urllib.parse import quote, quote_plus
 
 from snapshot.fields import clean
+from snapshot.secret_text import MIN_LENGTH
 
 _MAX_CHARACTERS = 400  # of the API's text in one of our messages
 _MAX_SEARCHED = 1 << 16  # of a text; searching needs a multiple of its size in memory
-# Shorter keys, as for servers without authentication, may be ordinary words.
-_MIN_LENGTH = 8
 # Printable ASCII written as \u00XX in JSON, except the quotation mark and the backslash.
 _ESCAPED = re.compile(rb"(?<!\\)\\u00(2[0134-9A-Fa-f]|[34][0-9A-Fa-f]|5[0-9ABD-Fabd-f]|6[0-9A-Fa-f]|7[0-9A-Ea-e])")
 # A masked key as APIs echo it (its beginning, stars, its end), or anything that begins like a key.
@@ -50,7 +49,7 @@ def redacted(text: str | bytearray, secrets: Sequence[str], most: int = _MAX_CHA
 
 def _longest_first(secrets: Sequence[str]) -> list[str]:
     """Return the secrets to search for, the longest first, because one may be a part of another."""
-    return sorted((secret for secret in secrets if len(secret) >= _MIN_LENGTH), key=len, reverse=True)
+    return sorted((secret for secret in secrets if len(secret) >= MIN_LENGTH), key=len, reverse=True)
 
 
 def _written(secret: str) -> list[str]:
@@ -68,4 +67,4 @@ def _forms(secret: str) -> list[str]:
         secret.encode("latin-1", "replace").decode("utf-8", "replace"),
     }
     forms = sorted(written, key=len, reverse=True)
-    return [re.escape(form) for form in forms] + [re.escape(secret[:_MIN_LENGTH]) + r"\S*"]
+    return [re.escape(form) for form in forms] + [re.escape(secret[:MIN_LENGTH]) + r"\S*"]

@@ -58,7 +58,7 @@ def send(context: EventContext, changes: Changes, deadline: Deadline) -> None:
         if not entries:
             return
     names = ", ".join(map(_subject, entries[:_SUBJECTS_NAMED])) + (", …" if len(entries) > _SUBJECTS_NAMED else "")
-    raise SnapshotError(f"EventBridge refuses {len(entries)} changes: {refused[0][1]} ({names})")
+    raise SnapshotError(f"EventBridge refuses {len(entries)} of the changes: {refused[0][1]} ({names})")
 
 
 def _job_detail(context: EventContext, change: JobChange) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _put(batch: list["PutEventsRequestEntryTypeDef"], bus: str, deadline: Deadli
     """Send a batch and return what EventBridge refuses of it. botocore retries a call that fails."""
     if deadline.is_over:
         raise SnapshotError("No time is left to send all changes.")
-    with aws.naming(f"EventBridge refuses the changes: PutEvents on the bus {bus}"):
+    with aws.naming(f"The changes cannot be sent: PutEvents on the bus {bus}"):
         response = aws.events_client().put_events(Entries=batch)
         results = response["Entries"]
         if len(results) != len(batch):
