@@ -127,7 +127,8 @@ def test_refused_condition_is_checked_against_latest(
 
 def test_repeatedly_refused_condition_is_an_error(deployment: Deployment, flaky: FlakyAws) -> None:
     flaky.set(AwsFault("409 ConditionalRequestConflict", 0, times=99, only="PUT .*/latest/"))
-    with pytest.raises(SnapshotError, match=r"keep replacing its latest snapshot\. Written before that"):
+    written = r"Written before that: the dated snapshot, all events, the metrics\."
+    with pytest.raises(SnapshotError, match=rf"keep replacing its latest snapshot\. {written}"):
         deployment.run()
 
 
