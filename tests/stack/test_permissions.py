@@ -180,6 +180,10 @@ def test_the_bucket_refuses_plain_http(role: Role) -> None:
     )
     with pytest.raises(ClientError, match="AccessDenied"):
         s3.get_object(Bucket=role.bucket, Key="latest/b")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.put_object(Bucket=role.bucket, Key="latest/b", Body=b"x")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.list_objects_v2(Bucket=role.bucket)
 
 
 def test_bucket_blocks_public_access(stack: Stack) -> None:
@@ -187,6 +191,8 @@ def test_bucket_blocks_public_access(stack: Stack) -> None:
     s3.put_object(Bucket=bucket, Key="latest/b", Body=b"x")
     url = f"{stack.aws.endpoint}/{bucket}/latest/b"
     assert requests.get(url, verify=str(stack.aws.certificate), timeout=10).status_code == 403
+    (ownership,) = s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]
+    assert ownership == {"ObjectOwnership": "BucketOwnerEnforced"}  # without ACLs
     assert set(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values()) == {True}
     opened = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
     with pytest.raises(ClientError, match="AccessDenied"):

@@ -124,6 +124,7 @@ def test_projected_partitions_are_the_keys_that_the_function_writes(day: Day) ->
     definition = table(day, "snapshots")
     parameters = definition["Parameters"]
     assert [key["Name"] for key in definition["PartitionKeys"]] == ["source", "dt"]
+    assert (parameters["projection.enabled"], parameters["projection.source.type"]) == ("true", "enum")
     assert parameters["projection.source.values"].split(",") == list(HOURS_AGO)
     assert (parameters["projection.dt.format"], parameters["projection.dt.range"]) == ("yyyy-MM-dd", "2026-01-01,NOW")
     for run in day.runs:

@@ -113,6 +113,12 @@ def test_only_dated_snapshots_expire_if_asked_for(aws: EmbeddedAws) -> None:
     assert expiry(aws, stack.outputs["SnapshotBucket"]) == [OLD_VERSIONS, ("snapshots/", None, 400), QUERY_RESULTS]
 
 
+def test_parts_of_an_unfinished_upload_are_deleted(stack: Stack) -> None:
+    bucket = stack.outputs["SnapshotBucket"]
+    rules = stack.aws.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert rules[0]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+
+
 def test_old_versions_are_kept(stack: Stack) -> None:
     versioning = stack.aws.client("s3").get_bucket_versioning(Bucket=stack.outputs["SnapshotBucket"])
     assert versioning["Status"] == "Enabled"
