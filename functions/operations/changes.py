@@ -12,6 +12,7 @@ from operations import answers
 from operations.errors import OperationError
 from operations.parameters import BUILT_TEMPLATE
 from operations.stack import Target
+from operations.states import SUCCESSES, is_in_progress
 from operations.terminal import say
 
 _POLL_SECONDS = 1.0
@@ -67,7 +68,7 @@ def execute(target: Target, change_set: str) -> None:
     newest = next(_events(target, target.name))["EventId"]
     cloudformation.execute_change_set(ChangeSetName=change_set)
     status = _follow(target, target.name, newest)
-    if "ROLLBACK" in status or "FAILED" in status:
+    if status not in SUCCESSES:
         raise OperationError(f"The deployment failed. {failure(target)}\n{_hint(target)}")
 
 
@@ -109,7 +110,7 @@ def _follow(target: Target, stack: str, last: str) -> str:
         while True:
             for event in _events_after(target, stack, last):
                 last, status = event["EventId"], str(event["ResourceStatus"])
-                if status.endswith("_IN_PROGRESS"):
+                if is_in_progress(status):
                     continue
                 say(f"  {status:24} {event['LogicalResourceId']}")
                 if _is_of_stack(event):

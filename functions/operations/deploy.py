@@ -6,16 +6,9 @@ from operations import answers, changes, parameters
 from operations.answers import DEFAULT_STACK
 from operations.errors import OperationError, run
 from operations.stack import NoRegionError, Stack, Target, chosen_name, describe, named
+from operations.states import FAILURES, is_in_progress, repair_command
 from operations.terminal import ask, confirm, say
 
-# The first deployment failed: the stack can only be deleted, and holds no data.
-_NEVER_CREATED = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}
-# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html
-_REPAIR_COMMANDS = {
-    "DELETE_FAILED": "delete-stack",
-    "UPDATE_FAILED": "rollback-stack",
-    "UPDATE_ROLLBACK_FAILED": "continue-update-rollback",
-}
 # The function's name has at most 64 characters: the stack's name, `-SnapshotFunction-` and 12 characters by AWS.
 _LONGEST_NAME = 34
 
@@ -28,7 +21,7 @@ def main() -> None:
         stack = None
     if stack:
         _check_usable(target, stack)
-    if stack and stack.status in _NEVER_CREATED:
+    if stack and stack.status in FAILURES and FAILURES[stack.status].never_created:
         _delete_failed(target, stack)
         stack = None
     if stack is None and len(target.name) > _LONGEST_NAME:
@@ -66,13 +59,11 @@ def _check_usable(target: Target, stack: Stack) -> None:
         raise OperationError(
             f"The stack {stack.name} in {stack.region} belongs to another project: choose another name."
         )
-    if stack.status.endswith("_IN_PROGRESS"):
+    if is_in_progress(stack.status):
         raise OperationError(
             f"Another deployment of {stack.name} in {stack.region} is in progress ({stack.status}): wait until it ends."
         )
-    if stack.status in _REPAIR_COMMANDS:
-        repair = _REPAIR_COMMANDS[stack.status]
-        command = f"aws cloudformation {repair} --stack-name {stack.name} --region {stack.region}"
+    if command := repair_command(stack):
         raise OperationError(
             f"The stack {stack.name} in {stack.region} is stuck in {stack.status}. {changes.failure(target)}\n"
             f"Remove the cause, run `{command}`, wait until it ends, and run `make deploy` again."

@@ -9,6 +9,7 @@ from snapshot.statuses import KNOWN_STATUSES
 from operations.observation import Schedule, Snapshot
 from operations.schedules import in_words, next_run
 from operations.stack import Stack
+from operations.states import FAILURES, is_in_progress, repair_command
 
 
 class Problem(NamedTuple):
@@ -27,19 +28,16 @@ class Finding(NamedTuple):
 
 def of_stack(deployed: Stack) -> Finding:
     """Return the finding on the stack's own status."""
-    problems = []
-    if deployed.status.endswith("ROLLBACK_FAILED"):
-        command = f"aws cloudformation continue-update-rollback --region {deployed.region} --stack-name {deployed.name}"
-        problems = [
-            Problem(
-                f"The stack is in {deployed.status}: no update is possible until the rollback is complete.", command
-            )
-        ]
-    elif "ROLLBACK" in deployed.status or "FAILED" in deployed.status:
-        problems = [
-            Problem(f"The stack is in {deployed.status}: the last change was undone.", deployed.command("deploy"))
-        ]
-    return Finding(deployed.status, problems)
+    failure = FAILURES.get(deployed.status)
+    if failure is None:
+        return Finding(deployed.status)
+    what = f"The stack is in {deployed.status}: {failure.what}."
+    if is_in_progress(deployed.status):
+        return Finding(deployed.status, [Problem(f"{what} Wait until that has ended.")])
+    command = repair_command(deployed)
+    if command:
+        what += " No deployment is possible until this command has succeeded:"
+    return Finding(deployed.status, [Problem(what, command or deployed.command("deploy"))])
 
 
 def of_snapshot(newest: Snapshot | None, deployed: Stack, source: str, now: datetime) -> Finding:

@@ -272,10 +272,10 @@ def foreign(aws: EmbeddedAws) -> str:
         ("UPDATE_IN_PROGRESS", "Another deployment of team in us-east-1 is in progress (UPDATE_IN_PROGRESS): wait"),
         (
             "UPDATE_ROLLBACK_FAILED",
-            "run `aws cloudformation continue-update-rollback --stack-name team --region",
+            "run `aws cloudformation continue-update-rollback --region us-east-1 --stack-name team`, wait",
         ),
-        ("UPDATE_FAILED", "run `aws cloudformation rollback-stack --stack-name team --region us-east-1`, wait"),
-        ("DELETE_FAILED", "run `aws cloudformation delete-stack --stack-name team --region us-east-1`, wait"),
+        ("UPDATE_FAILED", "run `aws cloudformation rollback-stack --region us-east-1 --stack-name team`, wait"),
+        ("DELETE_FAILED", "run `aws cloudformation delete-stack --region us-east-1 --stack-name team`, wait"),
     ],
 )
 def test_stack_that_cannot_be_updated_is_left_alone(status: str, message: str, target: Target, first: Printed) -> None:

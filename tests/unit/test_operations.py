@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
-from operations import alerts, findings, logs
+from operations import alerts, findings, logs, states
 from operations.errors import OperationError
 from operations.log_lines import Entry, entries
 from operations.observation import Alarm, Schedule, Subscriber
@@ -87,21 +87,56 @@ def test_missing_schedule_is_a_finding() -> None:
 
 # --- The stack, alarms, subscribers, errors ---
 
+DEPLOY = "make deploy STACK=snapshots"
+WAIT = "Wait until that has ended."
+BLOCKED = "No deployment is possible until this command has succeeded:"
+OPTIONS = "--region eu-west-1 --stack-name snapshots"
+
 
 @pytest.mark.parametrize(
-    ("status", "command"),
-    {
-        "CREATE_COMPLETE": None,
-        "UPDATE_IN_PROGRESS": None,
-        "UPDATE_ROLLBACK_COMPLETE": "make deploy STACK=snapshots",
-        "UPDATE_FAILED": "make deploy STACK=snapshots",
-        "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback",
-    }.items(),
+    ("status", "what", "command"),
+    [
+        ("CREATE_FAILED", "the first deployment failed.", DEPLOY),
+        ("ROLLBACK_IN_PROGRESS", f"the first deployment failed and is being undone. {WAIT}", ""),
+        ("ROLLBACK_COMPLETE", "the first deployment failed and was undone.", DEPLOY),
+        ("ROLLBACK_FAILED", "the first deployment failed and could not be undone.", DEPLOY),
+        (
+            "UPDATE_FAILED",
+            f"the last deployment failed and was not undone. {BLOCKED}",
+            f"aws cloudformation rollback-stack {OPTIONS}",
+        ),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", f"the last deployment failed and is being undone. {WAIT}", ""),
+        (
+            "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+            f"the last deployment failed and is being undone. {WAIT}",
+            "",
+        ),
+        ("UPDATE_ROLLBACK_COMPLETE", "the last deployment failed and was undone.", DEPLOY),
+        (
+            "UPDATE_ROLLBACK_FAILED",
+            f"the last deployment failed and could not be undone. {BLOCKED}",
+            f"aws cloudformation continue-update-rollback {OPTIONS}",
+        ),
+        ("DELETE_FAILED", f"its deletion failed. {BLOCKED}", f"aws cloudformation delete-stack {OPTIONS}"),
+    ],
 )
-def test_failed_stack_update_is_a_finding(status: str, command: str | None) -> None:
-    found = findings.of_stack(STACK._replace(status=status))
-    assert found.text == status
-    assert [problem.command.split(" --")[0] for problem in found.problems] == ([command] if command else [])
+def test_failed_operation_on_the_stack_is_a_finding(status: str, what: str, command: str) -> None:
+    problem = findings.Problem(f"The stack is in {status}: {what}", command)
+    assert findings.of_stack(STACK._replace(status=status)) == (status, [problem])
+
+
+def test_every_other_state_of_a_stack_is_no_finding() -> None:
+    shape: Any = boto3.client("cloudformation", region_name="eu-west-1").meta.service_model.shape_for("StackStatus")
+    known = {status for status in shape.enum if not status.startswith("IMPORT_")}
+    others = {status for status in known if "ROLLBACK" not in status and "FAILED" not in status}
+    assert others == known - states.FAILURES.keys()
+    assert others > states.SUCCESSES
+    assert all(findings.of_stack(STACK._replace(status=status)) == (status, ()) for status in others)
+
+
+def test_only_a_stack_whose_first_deployment_failed_may_be_deleted() -> None:
+    deletable = {status for status, failure in states.FAILURES.items() if failure.never_created}
+    assert deletable == {"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 
 
 def alarm(state: str, since: datetime, *, source: str = "a", alarms_without_data: bool = False) -> Alarm:
