@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from snapshot.statuses import KNOWN_STATUSES
 
-from operations.observation import Schedule, Snapshot
+from operations.observation import Schedule, Secret, Snapshot
 from operations.schedules import in_words, next_run
 from operations.stack import Stack
 from operations.states import FAILURES, is_in_progress, repair_command
@@ -88,15 +88,15 @@ def of_schedules(schedules: Iterable[Schedule], deployed: Stack, source: str, no
     return Finding(f"next run at {min(filter(None, times.values())):%H:%M} UTC", problems)
 
 
-def of_secret(problem: str, deployed: Stack, source: str) -> Finding:
+def of_secret(secret: Secret, deployed: Stack, source: str) -> Finding:
     """Return the finding on a source's secret; its text is always empty."""
-    if not problem:
+    if secret is Secret.USABLE:
         return Finding("")
     name = deployed.parameters["SecretPrefix"] + source
     command = deployed.command("secret", SOURCE=source)
-    if "deletion" in problem:
+    if secret is Secret.DELETED:  # until it is restored, no value can be stored
         command = f"aws secretsmanager restore-secret --region {deployed.region} --secret-id {name}"
-    return Finding("", [Problem(f"The secret {name} {problem}.", command)])
+    return Finding("", [Problem(f"The secret {name} {secret.value}.", command)])
 
 
 def age(time: datetime, now: datetime) -> str:

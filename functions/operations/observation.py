@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, NamedTuple
 
 from snapshot import table
@@ -50,6 +51,15 @@ class Alarm(NamedTuple):
     description: str
     actions_enabled: bool
     alarms_without_data: bool
+
+
+class Secret(Enum):
+    """Whether a run can read a source's secret, and if not, why."""
+
+    USABLE = "has a value"
+    MISSING = "does not exist"
+    DELETED = "is scheduled for deletion"
+    EMPTY = "has no value"
 
 
 class Subscriber(NamedTuple):
@@ -132,16 +142,16 @@ def subscribers(sns: Any, topic: str) -> list[Subscriber]:
     ]
 
 
-def secret_problem(secrets: Any, name: str) -> str:
-    """Return why a run cannot read the secret; empty if it can. This reads only the secret's description."""
+def secret(secrets: Any, name: str) -> Secret:
+    """Return the state of a secret, from its description: its value is not read."""
     try:
         description = secrets.describe_secret(SecretId=name)
     except secrets.exceptions.ResourceNotFoundException:
-        return "does not exist"
+        return Secret.MISSING
     if "DeletedDate" in description:
-        return "is scheduled for deletion"
+        return Secret.DELETED
     stages = description.get("VersionIdsToStages", {}).values()
-    return "" if any("AWSCURRENT" in names for names in stages) else "has no value"
+    return Secret.USABLE if any("AWSCURRENT" in names for names in stages) else Secret.EMPTY
 
 
 def last_errors(client: Any, group: str, now: datetime) -> dict[str, log_lines.Entry]:

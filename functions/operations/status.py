@@ -69,7 +69,7 @@ def examine(deployed: Stack, now: datetime) -> Report:
 
         snapshots = {name: ask(observation.snapshot, "s3", deployed, name) for name in names}
         prefix = deployed.parameters["SecretPrefix"]
-        secrets = {name: ask(observation.secret_problem, "secretsmanager", prefix + name) for name in names}
+        secrets = {name: ask(observation.secret, "secretsmanager", prefix + name) for name in names}
         schedules = ask(observation.schedules, "scheduler", outputs["ScheduleGroup"])
         alarms = ask(observation.alarms, "cloudwatch", outputs["Topic"])
         subscribers = ask(observation.subscribers, "sns", outputs["Topic"])

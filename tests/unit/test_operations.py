@@ -8,7 +8,7 @@ import pytest
 from operations import alerts, findings, logs, states
 from operations.errors import OperationError
 from operations.log_lines import Entry, entries
-from operations.observation import Alarm, Schedule, Subscriber
+from operations.observation import Alarm, Schedule, Secret, Subscriber
 from operations.schedules import in_words, next_run
 from operations.stack import Stack
 
@@ -83,6 +83,29 @@ def test_schedules_are_disabled_by_the_parameter_or_by_mistake() -> None:
 def test_missing_schedule_is_a_finding() -> None:
     (problem,) = findings.of_schedules(schedules()[:1], STACK, "a", NOW).problems
     assert problem.what.startswith("A schedule of a is missing.")
+
+
+# --- Secrets ---
+
+
+@pytest.mark.parametrize(
+    ("secret", "problem"),
+    [
+        (Secret.USABLE, None),
+        (Secret.MISSING, ("The secret deletion/a does not exist.", "make secret SOURCE=a STACK=snapshots")),
+        (Secret.EMPTY, ("The secret deletion/a has no value.", "make secret SOURCE=a STACK=snapshots")),
+        (
+            Secret.DELETED,
+            (
+                "The secret deletion/a is scheduled for deletion.",
+                "aws secretsmanager restore-secret --region eu-west-1 --secret-id deletion/a",
+            ),
+        ),
+    ],
+)
+def test_only_a_deleted_secret_is_to_be_restored(secret: Secret, problem: tuple[str, str] | None) -> None:
+    stack = STACK._replace(parameters={"SecretPrefix": "deletion/"})
+    assert findings.of_secret(secret, stack, "a") == ("", [problem] if problem else ())
 
 
 # --- The stack, alarms, subscribers, errors ---
