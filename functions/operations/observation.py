@@ -15,7 +15,7 @@ from operations import log_lines, logs
 from operations.latest import newest
 from operations.stack import Stack
 
-_CALLS_AT_ONCE = 8
+CALLS_AT_ONCE = 10  # with one client: as many as it has connections
 
 
 class Snapshot(NamedTuple):
@@ -104,7 +104,8 @@ def schedules(scheduler: Any, group: str) -> list[Schedule]:
 
     pages = scheduler.get_paginator("list_schedules").paginate(GroupName=group)
     names = [schedule["Name"] for page in pages for schedule in page["Schedules"]]
-    with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
+    # Not in the caller's pool: there, a call that waits for others could take the place that they need.
+    with ThreadPoolExecutor(CALLS_AT_ONCE) as pool:
         return list(pool.map(read, names))
 
 

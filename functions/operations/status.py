@@ -16,7 +16,6 @@ from operations.findings import Finding, Problem
 from operations.stack import Stack
 
 _SERVICES = ("s3", "secretsmanager", "scheduler", "cloudwatch", "sns", "logs")
-_CALLS_AT_ONCE = 10  # as many as a boto3 client has connections
 # SNS has a code of its own: https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html
 _DENIED_CODES = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 _LABEL = 12  # characters, with the space after it
@@ -62,7 +61,7 @@ def examine(deployed: Stack, now: datetime) -> Report:
     outputs = deployed.outputs
     # In this thread: https://docs.aws.amazon.com/boto3/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions
     clients: dict[str, Any] = {name: deployed.session.client(name) for name in _SERVICES}  # type: ignore[call-overload]
-    with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(observation.CALLS_AT_ONCE) as pool:
 
         def ask(call: Callable[..., Any], service: str, *args: Any) -> "Future[Any]":
             return pool.submit(_unless_denied, call, clients[service], *args)
