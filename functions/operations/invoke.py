@@ -10,6 +10,7 @@ from snapshot.settings import DEFAULT_SOURCE
 
 from operations import stack
 from operations.errors import OperationError, run
+from operations.stack import Stack
 
 # The function's longest time-out, and a margin. A retry would start a second run. Networks may drop idle connections:
 # https://repost.aws/knowledge-center/lambda-function-retry-timeout-sdk
@@ -18,8 +19,10 @@ _CONFIG = Config(read_timeout=15 * 60 + 30, retries={"total_max_attempts": 1}, t
 
 def main() -> None:
     """Print the summary of a run; raises OperationError with the error of a failed run."""
-    event = _event()
+    event = _event_of_file()
     deployed = stack.deployed()
+    if event is None:
+        event = _event_for_source(deployed)
     response = deployed.session.client("lambda", config=_CONFIG).invoke(
         FunctionName=deployed.outputs["SnapshotFunction"], Payload=event
     )
@@ -29,11 +32,11 @@ def main() -> None:
     print(result)
 
 
-def _event() -> bytes:
-    """Return the event in the file EVENT, or one for SOURCE; raises OperationError if both are given."""
-    source, path, full = (os.environ.get(name, "") for name in ("SOURCE", "EVENT", "FULL"))
+def _event_of_file() -> bytes | None:
+    """Return the event in the file EVENT, None without one; raises OperationError if SOURCE or FULL is given too."""
+    source, path, full = (os.environ.get(name) for name in ("SOURCE", "EVENT", "FULL"))
     if not path:
-        return json.dumps({"source": source or DEFAULT_SOURCE, "full": full not in {"", "0"}}).encode()
+        return None
     if source or full:
         raise OperationError(
             "EVENT is a whole event with its own source and full: leave out EVENT, or both SOURCE and FULL."
@@ -42,6 +45,13 @@ def _event() -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise OperationError(f"The event {path} cannot be read: {error.strerror}.") from None
+
+
+def _event_for_source(deployed: Stack) -> bytes:
+    """Return an event for SOURCE and FULL; raises OperationError if the stack has no such source."""
+    source = os.environ.get("SOURCE") or DEFAULT_SOURCE
+    deployed.check_source(source)
+    return json.dumps({"source": source, "full": os.environ.get("FULL", "") not in {"", "0"}}).encode()
 
 
 def _sentence(error: dict[str, Any]) -> str:

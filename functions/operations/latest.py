@@ -19,6 +19,7 @@ def main() -> None:
     deployed = stack.deployed()
     response = newest(deployed.session.client("s3"), deployed, source)
     if response is None:
+        deployed.check_source(source)  # not before: a source that was removed lately may still have its table
         raise OperationError(
             f"There is no snapshot of the source {source} yet: `{deployed.command('invoke', SOURCE=source)}` takes one."
         )

@@ -42,6 +42,19 @@ class Stack(NamedTuple):
         """The stack's region."""
         return str(self.session.region_name)
 
+    @property
+    def sources(self) -> list[str]:
+        """The names of its sources."""
+        return [name.strip() for name in self.parameters["Sources"].split(",")]
+
+    def check_source(self, source: str) -> None:
+        """Raise OperationError for a name that is not one of its sources."""
+        if source not in self.sources:
+            raise OperationError(
+                f"The stack {self.name} in {self.region} has no source {source}. Choose one with SOURCE=…: "
+                f"{', '.join(self.sources)}."
+            )
+
     def command(self, target: str, **variables: str) -> str:
         """Return the `make` command with a target and variables for this stack."""
         return " ".join(

@@ -57,8 +57,7 @@ def main() -> None:
 
 def examine(deployed: Stack, now: datetime) -> Report:
     """Read everything from AWS concurrently, and return the findings."""
-    names = [name.strip() for name in deployed.parameters["Sources"].split(",")]
-    outputs = deployed.outputs
+    names, outputs = deployed.sources, deployed.outputs
     # In this thread: https://docs.aws.amazon.com/boto3/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions
     clients: dict[str, Any] = {name: deployed.session.client(name) for name in _SERVICES}  # type: ignore[call-overload]
     with ThreadPoolExecutor(observation.CALLS_AT_ONCE) as pool:

@@ -62,6 +62,16 @@ def test_invoke_names_a_missing_event_file(operator: Operator) -> None:
     assert printed.errors.startswith("The event no-such.json cannot be read: No such file or directory.\n")
 
 
+def test_invoke_runs_only_for_a_source_of_the_stack(operator: Operator, stack: Stack) -> None:
+    printed = operator.make("invoke", "SOURCE=min", status=2)
+    assert printed.output == ""
+    assert printed.errors.startswith(
+        "The stack operated in us-east-1 has no source min. Choose one with SOURCE=…: mine, empty, keyless.\n"
+    )
+    assert "has no source default." in operator.make("invoke", status=2).errors
+    assert not any('"source":"min"' in line for line in stack.logs())
+
+
 def test_failed_run_is_reported_in_one_sentence(operator: Operator) -> None:
     printed = operator.make("invoke", "SOURCE=keyless", status=2)
     assert printed.output == ""
@@ -82,6 +92,18 @@ def test_latest_says_how_to_take_a_first_snapshot(operator: Operator) -> None:
     printed = operator.make("latest", "SOURCE=empty", status=2)
     assert printed.output == ""
     assert "`make invoke SOURCE=empty STACK=operated` takes one." in printed.errors
+
+
+def test_latest_of_a_removed_source_is_printed_while_there_is_one(operator: Operator, stack: Stack) -> None:
+    s3, at = stack.aws.client("s3"), {"Bucket": stack.outputs["SnapshotBucket"], "Key": "latest/removed.tsv"}
+    s3.put_object(**at, Body=b"its table\n")
+    assert operator.make("latest", "SOURCE=removed") == ("its table\n", "")
+    s3.delete_object(**at)
+    printed = operator.make("latest", "SOURCE=removed", status=2)
+    assert printed.output == ""
+    assert printed.errors.startswith(
+        "The stack operated in us-east-1 has no source removed. Choose one with SOURCE=…: mine, empty, keyless.\n"
+    )
 
 
 def test_closed_pipe_is_not_an_error(operator: Operator, stack: Stack) -> None:
@@ -230,7 +252,7 @@ def test_characters_that_the_terminal_lacks_are_replaced(operator: Operator, log
 
 def test_paths_and_values_with_shell_characters_are_not_split(operator: Operator) -> None:
     printed = operator.make("latest", "SOURCE=it's $(HOME) `id`", status=2)
-    assert "There is no snapshot of the source it's" in printed.errors
+    assert f"has no source it's {operator.folder} `id`." in printed.errors
 
 
 @pytest.mark.parametrize("target", ["invoke", "latest", "logs", "status"])
