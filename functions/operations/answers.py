@@ -59,16 +59,22 @@ def write(stack: str, region: str, parameters: Mapping[str, str]) -> None:
     settings["default"]["global"]["parameters"] |= {"stack_name": stack, "region": region}
     settings["default"]["deploy"]["parameters"]["parameter_overrides"] = parameters
     path = file(stack)
-    half_made = path.with_suffix(f".{os.getpid()}")
+    half_made = path.with_name(f"{path.name}.{os.getpid()}")
     half_made.write_text(tomlkit.dumps(settings))
     try:
         path.hardlink_to(half_made)  # a rename would replace the file of another `make deploy`
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):
         raise OperationError(
             f"Another `make deploy` has written {path.name} meanwhile. Nothing was deployed."
         ) from None
     finally:
-        half_made.unlink()
+        half_made.unlink(missing_ok=True)
+
+
+def remove_half_made(stack: str) -> None:
+    """Remove what a `make deploy` left that was killed while it wrote the file of a stack."""
+    for half_made in _FOLDER.glob(f"{file(stack).name}.*"):
+        half_made.unlink(missing_ok=True)
 
 
 def take_over_version_1() -> None:

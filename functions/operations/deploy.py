@@ -81,6 +81,7 @@ def _delete_failed(target: Target, stack: Stack) -> None:
 
 def _prepare_answers(target: Target, stack: Stack | None) -> None:
     """Check the stack's file of answers, or write one from the deployed stack or the operator's answers."""
+    answers.remove_half_made(target.name)
     file = answers.file(target.name).name
     if target.answers:
         try:

@@ -2,6 +2,7 @@
 
 import subprocess
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import boto3
@@ -188,6 +189,17 @@ def test_addition_needs_no_confirmation(colleague: Operator, aws: EmbeddedAws) -
     edit(colleague, Sources=answers(colleague)["Sources"] + ",added", SnapshotMissingHours="3")
     assert colleague.make("deploy").output == DEPLOYED
     assert "RegularListingadded" in resources(aws)
+
+
+def test_file_of_a_killed_deploy_is_ignored_by_git_and_removed_by_the_next_one(colleague: Operator) -> None:
+    half_made, of_another_stack = f"{FILE}.12345", "samconfig.team2.toml.12345"
+    ignored = (ROOT / ".gitignore").read_text().split()
+    for name in (half_made, of_another_stack):
+        (colleague.folder / name).write_text("half")
+        assert any(fnmatch(f"/{name}", pattern) for pattern in ignored)
+    assert colleague.make("deploy", "STACK=team").output == UNCHANGED
+    assert files(colleague) == [FILE, of_another_stack]
+    assert answers(colleague)["ScheduleState"] == "DISABLED"
 
 
 def test_several_stacks_take_a_name(operator: Operator, tmp_path: Path, aws: EmbeddedAws) -> None:
