@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import dropwhile, groupby
 from typing import Any, NamedTuple
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -40,7 +41,7 @@ def plain(text: str) -> str:
 def entries(events: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
     """Yield the entries in CloudWatch's log events, oldest first; an error that Lambda or the runtime repeats, once."""
     failed: set[str] = set()  # requests whose error has been shown
-    for event in events:
+    for event in _with_whole_texts(events):
         time = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
         try:
             line = json.loads(event["message"])
@@ -59,18 +60,40 @@ def entries(events: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
                 entry = _of_platform(time, record) if request not in failed else None
             case {"type": _}:  # other reports of Lambda, such as the start of a run
                 entry, request = None, ""
-            case _:  # not JSON: only a crash of the interpreter writes text, or Lambda for it
-                entry, request = Entry(time, "ERROR", "", event["message"]), ""
+            case _:  # not JSON: only a crash of the interpreter or of a thread writes text, or Lambda for it
+                entry, request = Entry(time, "ERROR", "", _last_error(event["message"])), ""
         if entry:
             if request and entry.level in {"ERROR", "CRITICAL"}:
                 failed.add(request)
             yield entry
 
 
+def _with_whole_texts(events: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the events, with the lines of a text as one: Lambda logs each on its own, in a crash within a second."""
+
+    def kind(event: Mapping[str, Any]) -> tuple[bool, Any, int]:
+        return event["message"].startswith("{"), event.get("logStreamName"), event["timestamp"] // 1000
+
+    for (is_json, _, _), group in groupby(events, kind):
+        if is_json:
+            yield from group
+            continue
+        first, *more = group
+        text = "\n".join(event["message"] for event in (first, *more))
+        if text.strip():
+            yield {**first, "message": text}
+
+
+def _last_error(text: str) -> str:
+    """Return the error at the end of a traceback, without its causes and frames; any other text as it is."""
+    _, _, last = text.rpartition("Traceback (most recent call last):\n")
+    return "\n".join(dropwhile(lambda line: line.startswith("  "), last.splitlines())) or text
+
+
 def _of_function(time: datetime, line: Mapping[str, Any]) -> Entry:
     message = line["message"]
     if exception := line.get("exception"):
-        message += f": {exception.strip().splitlines()[-1]}"
+        message += f": {_last_error(exception)}"
     fields = [_field(name, value) for name, value in line.items() if name not in _NOT_SHOWN]
     return Entry(time, line["level"], line.get("source", ""), message, " ".join(filter(None, fields)))
 

@@ -18,10 +18,12 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}  # by the fir
 # Filter patterns for CloudWatch. The first one leaves out the many metric lines.
 _ALL = "-CloudWatchMetrics"
 # A line must have one of these terms, so that CloudWatch sends only what `entries` may take for an error: in JSON the
-# level of the function or the runtime, or the status in Lambda's report; in text the beginning of a crash.
+# level of the function or the runtime, or the status in Lambda's report; in text the beginning of a crash, or the name
+# of an error, which ends a traceback.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/matching-terms-unstructured-log-events.html
 _ERRORS = (
-    '?ERROR ?CRITICAL ?error ?failure ?timeout ?Traceback ?"Fatal Python error" ?"Task timed out" ?"Runtime exited"'
+    "?ERROR ?CRITICAL ?error ?failure ?timeout ?Traceback ?Error ?Exception "
+    '?"Fatal Python error" ?"Task timed out" ?"Runtime exited"'
 )
 
 

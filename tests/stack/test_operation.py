@@ -221,6 +221,11 @@ def test_logs_show_a_killed_process_as_an_error(
     assert all(datetime.fromisoformat(line.split()[0]) for line in errors.splitlines())
 
 
+def test_errors_include_the_end_of_a_traceback_in_text(operator: Operator, log: Log) -> None:
+    log.add("Exception in thread Thread-1:", "Traceback (most recent call last):", "  File …", "KeyError: 'lost'")
+    assert "ERROR   - KeyError: 'lost'\n" in operator.make("logs", "LEVEL=ERROR").output
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="AWS's runtime client is compiled for Linux only")
 def test_logs_show_an_error_once_though_the_runtime_repeats_it(
     operator: Operator, stack: Stack, log: Log, aws: EmbeddedAws

@@ -1,10 +1,14 @@
 """What the operator's commands make of times, schedules and states, without an AWS."""
 
+import inspect
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
+from aws_lambda_powertools import Logger
 from operations import alerts, findings, logs, states
 from operations.errors import OperationError
 from operations.log_lines import Entry, entries
@@ -235,13 +239,57 @@ def test_invalid_time_is_reported(since: str) -> None:
         logs.start(since, NOW)
 
 
-def test_an_unexpected_error_is_shown_with_its_cause() -> None:
-    line = (
-        '{"level": "ERROR", "message": "The run failed with an unexpected error", "source": "a",'
-        ' "exception": "Traceback (most recent call last):\\n  File …\\nKeyError: \'x\'"}'
-    )
+def raise_with_a_cause() -> None:
+    try:
+        raise KeyError("the cause")
+    except KeyError as error:
+        raise ValueError("wrong\n  in two lines") from error
+
+
+def test_an_unexpected_error_is_shown_as_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = Logger(service="test", stream=sys.stdout)
+    try:
+        raise_with_a_cause()
+    except ValueError:
+        logger.exception("The run failed with an unexpected error", source="a")
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "direct cause" in line
     (entry,) = entries([{"timestamp": 0, "message": line}])
-    assert str(entry) == "1970-01-01T00:00:00Z ERROR   a The run failed with an unexpected error: KeyError: 'x'"
+    told = "The run failed with an unexpected error: ValueError: wrong in two lines"
+    assert str(entry) == f"1970-01-01T00:00:00Z ERROR   a {told}"
+
+
+def traceback_lines(name: str, milliseconds: int) -> list[dict[str, Any]]:
+    """The log events of an exception that nothing catches, as in a thread: one for each line."""
+    written = subprocess.run(
+        [sys.executable, "-c", f"{inspect.getsource(raise_with_a_cause)}\nraise_with_a_cause()"],
+        stderr=subprocess.PIPE, check=False, text=True,
+    ).stderr  # fmt: skip
+    assert "direct cause" in written
+    return [
+        {"timestamp": milliseconds, "logStreamName": name, "message": line.replace("wrong", name)}
+        for line in written.splitlines()
+    ]
+
+
+def test_traceback_in_text_is_shown_as_one_line() -> None:
+    info = {"timestamp": 1500, "logStreamName": "a", "message": '{"level": "INFO", "message": "in between"}'}
+    events = [*traceback_lines("a", 1000), info, *traceback_lines("a", 1999), *traceback_lines("b", 1999)]
+    events += traceback_lines("b", 2000)
+    assert [str(entry) for entry in entries(events)] == [
+        "1970-01-01T00:00:01Z ERROR   - ValueError: a in two lines",
+        "1970-01-01T00:00:01Z INFO    - in between",
+        "1970-01-01T00:00:01Z ERROR   - ValueError: a in two lines",
+        "1970-01-01T00:00:01Z ERROR   - ValueError: b in two lines",
+        "1970-01-01T00:00:02Z ERROR   - ValueError: b in two lines",
+    ]
+
+
+def test_text_without_a_traceback_is_shown_whole() -> None:
+    lines = ["Fatal Python error: Segmentation fault", "", "Current thread 0x1 (most recent call first):", "  File …"]
+    (entry,) = entries({"timestamp": 0, "message": line} for line in lines)
+    assert entry.message.splitlines() == lines
+    assert [*entries([{"timestamp": 0, "message": "\n"}])] == []
 
 
 @pytest.mark.parametrize(
