@@ -18,6 +18,7 @@ def close_gaps() -> None:
     def create_valid(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
         expression = properties["ScheduleExpression"]
         # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+        # It does not have the rule of EventBridge's rules that only 1 has a singular unit: `rate(1 hours)` is in use.
         if not (eventbridge._parse_rate_seconds(expression) or eventbridge._parse_cron_fields(expression)):
             raise ValueError(f"Invalid Schedule Expression {expression}.")
         return create(logical_id, properties, stack)
