@@ -1,15 +1,19 @@
 """What the operator's commands make of times, schedules and states, without an AWS."""
 
 import inspect
+import shlex
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import boto3
 import pytest
 from aws_lambda_powertools import Logger
-from operations import alerts, findings, logs, states
+from botocore.exceptions import ClientError, NoCredentialsError
+from operations import alerts, errors, findings, logs, states
 from operations.errors import OperationError
 from operations.log_lines import Entry, entries
 from operations.observation import Alarm, Schedule, Secret, Subscriber
@@ -189,6 +193,19 @@ def test_alarm_without_data_yet_is_no_finding(state: str, hours: float, alarms_w
     assert found.text == f"1 {'settling' if state == 'ALARM' and not told else state}"
 
 
+def test_alarm_is_shown_since_a_time_in_utc() -> None:
+    since = (NOW - timedelta(hours=3)).astimezone(timezone(timedelta(hours=9)))  # as boto3 returns it
+    (problem,) = alerts.of_alarms([alarm("ALARM", since)], STACK, ["a"], {}).problems
+    assert problem.what == "Alarm has been in ALARM since 2026-11-22 10:19 UTC (Reason). Do this."
+
+
+def test_alarm_of_the_stack_is_judged_by_the_newest_snapshot_of_any_source() -> None:
+    of_the_stack = alarm("INSUFFICIENT_DATA", NOW - timedelta(hours=2), source="")
+    written = {"a": NOW, "b": NOW - timedelta(hours=5)}
+    (problem,) = alerts.of_alarms([of_the_stack, alarm("OK", NOW)], STACK, ["a"], written).problems
+    assert problem.what.startswith("Alarm has no data although there are snapshots")
+
+
 def test_source_without_alarms_is_a_finding() -> None:
     (problem,) = alerts.of_alarms([alarm("OK", NOW)], STACK, ["a", "b"], {}).problems
     assert problem == ("No alarm of b sends a message.", "make deploy STACK=snapshots")
@@ -198,6 +215,20 @@ def test_unsubscribed_address_is_a_finding() -> None:
     stack = STACK._replace(parameters={"NotificationEmail": "a@example.com"})
     (problem,) = alerts.of_subscribers([], stack).problems
     assert problem.what.startswith("a@example.com is no longer subscribed.")
+
+
+def test_address_is_quoted_for_the_shell() -> None:
+    address = "o'hara+$HOME@example.com"
+    stack = STACK._replace(parameters={"NotificationEmail": address})
+    for subscribers in ([], [Subscriber("email", address, confirmed=False)]):
+        found = alerts.of_subscribers(subscribers, stack)
+        assert found.text == "no confirmed subscriber"
+        (problem,) = found.problems
+        assert shlex.split(problem.command)[-2:] == ["--notification-endpoint", address]
+
+
+def test_only_mail_is_confirmed_by_hand() -> None:
+    assert alerts.of_subscribers([Subscriber("https", "https://x.y", confirmed=False)], STACK).problems == []
 
 
 def test_an_endpoint_that_may_hold_a_key_is_not_shown() -> None:
@@ -212,7 +243,85 @@ def test_error_is_a_finding_until_its_source_has_a_snapshot(source: str, told: b
     assert bool(alerts.of_errors({source: error}, STACK, written, NOW).problems) == told
 
 
+def test_error_in_the_same_second_as_a_snapshot_is_no_finding() -> None:
+    error = Entry(NOW.replace(microsecond=900_000), "ERROR", "a", "Wrong.")
+    assert not alerts.of_errors({"a": error}, STACK, {"a": NOW}, NOW).problems
+
+
+def test_last_error_is_shown_on_one_line_and_cut() -> None:
+    message = f"red \x1b[31m\n{'x' * 400}"
+    last = {
+        source: Entry(NOW - timedelta(hours=hours), "ERROR", source, text)
+        for source, hours, text in (("a", 3, "older"), ("b", 2, message), ("c", 4, "oldest"))
+    }
+    text = alerts.of_errors(last, STACK, {}, NOW).text
+    assert text == f"2 hours ago, b: red ?[31m {'x' * 290}..."
+
+
+@pytest.mark.parametrize(
+    ("ago", "words"),
+    {
+        timedelta(seconds=59): "just now",
+        timedelta(seconds=-5): "just now",
+        timedelta(minutes=1): "1 minute ago",
+        timedelta(minutes=119): "119 minutes ago",
+        timedelta(hours=2): "2 hours ago",
+        timedelta(hours=47, minutes=59): "47 hours ago",
+        timedelta(days=2): "2 days ago",
+    }.items(),
+)
+def test_age_is_in_the_largest_unit_of_which_there_are_two(ago: timedelta, words: str) -> None:
+    assert findings.age(NOW - ago, NOW) == words
+
+
+# --- Errors of AWS ---
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "RequestExpired"])
+def test_expired_credentials_are_to_be_renewed(code: str) -> None:
+    told = errors.explain(ClientError({"Error": {"Code": code, "Message": "expired"}}, "DescribeStacks"))
+    assert told.startswith("AWS refuses the credentials (expired). Set them with `aws configure`, ")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyboardInterrupt(), "\nStopped."),
+        (OperationError("Wrong."), "Wrong."),
+        (NoCredentialsError(), "There are no valid AWS credentials"),
+        (
+            ClientError({"Error": {"Code": "Throttling", "Message": "Slow down"}}, "Invoke"),
+            "An error occurred (Throttl",
+        ),
+    ],
+)
+def test_failed_command_exits_with_a_message_and_status_1(error: BaseException, message: str) -> None:
+    def command() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as exited:
+        errors.run(command)
+    assert str(exited.value.code).startswith(message)  # a text: Python prints it on standard error, with status 1
+
+
 # --- The log ---
+
+
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine with another time zone than UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("tokyo")
+def test_times_without_a_zone_are_in_utc_on_every_machine() -> None:
+    assert logs.start("2026-11-20T12:00", NOW) == datetime(2026, 11, 20, 12, tzinfo=UTC)
+    (entry,) = entries([{"timestamp": 0, "message": '{"level": "INFO", "message": "m"}'}])
+    assert str(entry) == "1970-01-01T00:00:00Z INFO    - m"
 
 
 @pytest.mark.parametrize(
