@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Any
 
@@ -93,8 +93,13 @@ def delete_stack(target: Target) -> None:
 
 def failure(target: Target) -> str:
     """Return which resource failed first in the newest operation on a stack, and the reason."""
+    return first_failure(_events(target, target.name))
+
+
+def first_failure(events: Iterable[dict[str, Any]]) -> str:
+    """Return the same from the stack's events, newest first."""
     reason = "the stack's events give no reason"
-    for event in _events(target, target.name):
+    for event in events:
         status, why = event["ResourceStatus"], event.get("ResourceStatusReason", "")
         # After a failure CloudFormation cancels the other resources in progress.
         if status.endswith("_FAILED") and not _is_of_stack(event) and "cancelled" not in why:

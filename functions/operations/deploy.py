@@ -24,10 +24,6 @@ def main() -> None:
     if stack and stack.status in FAILURES and FAILURES[stack.status].never_created:
         _delete_failed(target, stack)
         stack = None
-    if stack is None and len(target.name) > _LONGEST_NAME:
-        raise OperationError(
-            f"The name {target.name} is too long: a stack's name has at most {_LONGEST_NAME} characters."
-        )
     _prepare_answers(target, stack)
     _deploy(target)
 
@@ -51,6 +47,8 @@ def _target() -> Target:
 def _check_name(name: str) -> None:
     if not re.fullmatch("[A-Za-z][A-Za-z0-9-]*", name):
         raise OperationError(f"{name!r} is not a valid stack name: use letters, digits and hyphens, a letter first.")
+    if len(name) > _LONGEST_NAME:
+        raise OperationError(f"The name {name} is too long: a stack's name has at most {_LONGEST_NAME} characters.")
 
 
 def _check_usable(target: Target, stack: Stack) -> None:

@@ -94,6 +94,15 @@ def test_first_deployment_asks_and_keeps_the_answers(first: Printed, operator: O
     assert answers(operator) == defaults | chosen
 
 
+def test_name_and_region_are_asked_for_where_nothing_names_them(aws: EmbeddedAws, tmp_path: Path) -> None:
+    newcomer = Operator(aws, tmp_path)
+    printed = newcomer.make("deploy", given="us-east-1\nmine\n", status=2, AWS_DEFAULT_REGION="")
+    assert printed.output == ""
+    assert "The stack mine in us-east-1 is new." in printed.errors
+    assert "The stack mine in us-east-1 is new." in newcomer.make("deploy", given="mine\n", status=2).errors
+    assert "'a_b' is not a valid stack name" in newcomer.make("deploy", given="a_b\n", status=2).errors
+
+
 def test_interrupted_prompts_keep_no_answers(operator: Operator) -> None:
     printed = operator.make("deploy", "STACK=unfinished", given="default\n", status=2)
     assert "No answer on standard input: nothing was changed." in printed.errors
@@ -163,6 +172,36 @@ def test_file_of_version_1_is_taken_over(colleague: Operator) -> None:
     assert files(colleague) == [FILE]
 
 
+def test_name_of_version_1_s_file_is_no_stack_s(colleague: Operator, operator: Operator) -> None:
+    old, new = colleague.folder / "samconfig.local.toml", colleague.folder / FILE
+    old.write_text((operator.folder / FILE).read_text())
+    new.write_text("the newer one")
+    told = colleague.make("deploy", status=2).errors
+    assert told.startswith(f"samconfig.local.toml and {FILE} are both for the stack team: delete the older one.\n")
+    assert new.read_text() == "the newer one"
+    new.unlink()
+    old.write_text('[default.global.parameters]\nstack_name = "local"\n')  # its own name
+    assert colleague.make("logs", status=2).errors.startswith("There is no stack local in us-east-1.")
+    assert files(colleague) == ["samconfig.local.toml"]
+
+
+def test_settings_in_the_file_count(colleague: Operator) -> None:
+    def told(line: str, target: str = "deploy") -> str:
+        (colleague.folder / FILE).write_text(f"[default.deploy.parameters]\n{line}\n")
+        return colleague.make(target, status=2).errors
+
+    assert told('parameter_overrides = "Sources"').startswith(f"{FILE}: parameter_overrides cannot be read (")
+    assert "The config profile (nobody) could not be found" in told('profile = "nobody"', "status")
+    assert "There is no stack team in eu-west-1." in told('region = "eu-west-1"', "status")
+
+
+def test_region_and_template_are_those_of_the_deployment(colleague: Operator) -> None:
+    printed = colleague.make(
+        "deploy", "STACK=team", SAM_TEMPLATE_FILE="/no/such.yaml", AWS_DEFAULT_REGION="", AWS_REGION="us-east-1"
+    )
+    assert printed.output == UNCHANGED
+
+
 def test_removal_is_shown_and_confirmed(colleague: Operator, aws: EmbeddedAws) -> None:
     colleague.make("deploy", "STACK=team")
     edit(colleague, Sources="default", NotificationEmail="b@example.com")
@@ -208,6 +247,19 @@ def test_several_stacks_take_a_name(operator: Operator, tmp_path: Path, aws: Emb
         (several.folder / f"samconfig.{stack}.toml").write_text((operator.folder / FILE).read_text())
     told = several.make("deploy", status=2).errors
     assert "Choose a stack: `make … STACK=other`. There are answers for other, team." in told
+
+
+def test_change_set_of_a_stopped_deploy_is_no_stack(aws: EmbeddedAws, operator: Operator) -> None:
+    aws.client("cloudformation").create_change_set(
+        StackName="reviewed",
+        ChangeSetName="stopped",
+        ChangeSetType="CREATE",
+        TemplateBody='{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}',
+    )
+    (stack,) = aws.client("cloudformation").describe_stacks(StackName="reviewed")["Stacks"]
+    assert stack["StackStatus"] == "REVIEW_IN_PROGRESS"
+    printed = operator.make("deploy", "STACK=reviewed", status=2)
+    assert "The stack reviewed in us-east-1 is new." in printed.errors
 
 
 # --- What is refused ---

@@ -1,24 +1,31 @@
 """What the operator's commands make of times, schedules and states, without an AWS."""
 
+import ast
 import inspect
+import os
 import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import boto3
+import operations
 import pytest
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError, NoCredentialsError
-from operations import alerts, errors, findings, logs, states
+from operations import alerts, changes, errors, findings, invoke, logs, states, status, terminal
 from operations.errors import OperationError
 from operations.log_lines import Entry, entries
 from operations.observation import Alarm, Schedule, Secret, Subscriber
 from operations.schedules import in_words, next_run
 from operations.stack import Stack
+
+from tests.documents import TEMPLATE
 
 NOW = datetime(2026, 11, 22, 13, 19, 54, tzinfo=UTC)
 STACK = Stack(
@@ -272,6 +279,83 @@ def test_last_error_is_shown_on_one_line_and_cut() -> None:
 )
 def test_age_is_in_the_largest_unit_of_which_there_are_two(ago: timedelta, words: str) -> None:
     assert findings.age(NOW - ago, NOW) == words
+
+
+# --- The events of a deployment ---
+
+
+def event(resource: str, status: str, reason: str = "") -> dict[str, Any]:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackEvent.html
+    event = {"LogicalResourceId": resource, "PhysicalResourceId": resource, "StackId": "snapshots"}
+    return {**event, "ResourceStatus": status, **({"ResourceStatusReason": reason} if reason else {})}
+
+
+def test_reason_of_a_failure_is_the_first_one_of_the_newest_operation() -> None:
+    newest_first = [
+        event("snapshots", "UPDATE_ROLLBACK_COMPLETE"),
+        event("snapshots", "UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to update: [Rule]."),
+        event("Alarm", "UPDATE_FAILED", "Resource update cancelled"),
+        event("Topic", "UPDATE_FAILED", "a later one"),
+        event("Rule", "UPDATE_FAILED", "the first one"),
+        event("Rule", "UPDATE_IN_PROGRESS"),
+        event("snapshots", "UPDATE_IN_PROGRESS", "User Initiated"),
+        event("Bucket", "CREATE_FAILED", "of an earlier operation"),
+        event("snapshots", "CREATE_IN_PROGRESS", "User Initiated"),
+    ]
+    assert changes.first_failure(newest_first) == "Rule: the first one"
+    assert changes.first_failure(newest_first[6:]) == "the stack's events give no reason"
+
+
+# --- Calls of AWS ---
+
+
+def test_every_list_of_aws_is_read_to_its_last_page() -> None:
+    calls = {
+        node.func.attr
+        for path in Path(operations.__path__[0]).glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    services = (*status._SERVICES, "cloudformation", "lambda")
+    clients = [boto3.client(name, region_name="eu-west-1") for name in services]  # type: ignore[call-overload]
+    with_pages = {name for client in clients for name in calls if hasattr(client, name) and _has_pages(client, name)}
+    assert {"get_schedule", "describe_secret", "get_paginator"} <= calls
+    assert with_pages == {"describe_stacks"}  # of one stack
+
+
+def _has_pages(client: Any, call: str) -> bool:
+    return call in client.meta.method_to_api_mapping and bool(client.can_paginate(call))
+
+
+def test_a_run_is_waited_for_as_long_as_it_may_take() -> None:
+    assert TEMPLATE["Resources"]["SnapshotFunction"]["Properties"]["Timeout"] < vars(invoke._CONFIG)["read_timeout"]
+
+
+# --- Questions ---
+
+
+@pytest.mark.parametrize(("typed", "confirmed"), {"y": True, "YES": True, "": False, "n": False, "yess": False}.items())
+def test_only_yes_confirms(typed: str, confirmed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyboard, terminal_s = os.openpty()
+    monkeypatch.delenv("CONFIRM", raising=False)
+    with os.fdopen(terminal_s) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        os.write(keyboard, f"{typed}\n".encode())
+        with nullcontext() if confirmed else pytest.raises(OperationError, match=r"^Nothing was changed\.$"):
+            terminal.confirm("Deploy it?")
+    os.close(keyboard)
+
+
+@pytest.mark.parametrize(("value", "confirmed"), {"yes": True, "no": False, "": False}.items())
+def test_without_a_terminal_only_the_variable_confirms(
+    value: str, confirmed: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CONFIRM", value)
+    (tmp_path / "input").write_text("yes\n")
+    with (tmp_path / "input").open() as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        with nullcontext() if confirmed else pytest.raises(OperationError, match=r"set CONFIRM=yes\. Nothing was"):
+            terminal.confirm("Deploy it?")
 
 
 # --- Errors of AWS ---
