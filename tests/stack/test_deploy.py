@@ -271,6 +271,8 @@ def test_change_set_of_a_stopped_deploy_is_no_stack(aws: EmbeddedAws, operator: 
         ({"Sources": "team-a,b,team_a"}, "Sources: team-a and team_a differ in '-' or '_' only"),
         ({"Sources": ""}, "Sources: '' is not valid: each source must be 1 to 64 letters"),
         ({"SnapshotMissingHours": "169"}, "SnapshotMissingHours: '169' is not valid: must be 1 to 168 hours."),
+        ({"SnapshotMissingHours": "0"}, "SnapshotMissingHours: '0' is not valid: must be 1 to 168 hours."),
+        ({"NotificationEmail": "a@b.c d"}, "NotificationEmail: 'a@b.c d' is not valid: must be an e-mail address"),
         ({"JobStuckSeconds": "a day"}, "JobStuckSeconds: 'a day' is not valid: must be 60 seconds or more."),
         ({"ScheduleState": "enabled"}, "ScheduleState: 'enabled' is not valid: must be one of ENABLED, DISABLED."),
         ({"Source": "default"}, "Source: there is no such parameter, only Sources, SecretPrefix, "),

@@ -8,12 +8,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from tests.artifact import ARTIFACT
+from tests.loopback import LoopbackServer
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import ROOT, EmbeddedAws
 from tests.sandbox.runtime import LambdaProcess
@@ -48,6 +50,34 @@ def test_invoke_takes_an_event(operator: Operator) -> None:
     event = operator.folder / "an event.json"
     event.write_text('{"source": "mine", "full": true}')
     assert json.loads(operator.make("invoke", f"EVENT={event}").output)["full_listing"]
+
+
+def test_invoke_is_not_full_with_0(operator: Operator) -> None:
+    assert not json.loads(operator.make("invoke", "SOURCE=mine", "FULL=0").output)["full_listing"]
+
+
+class _Failing(BaseHTTPRequestHandler):
+    """A Lambda that cannot answer now; it keeps the paths."""
+
+    paths: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.paths.append(self.path)
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_invoke_is_not_repeated_which_would_start_a_second_run(operator: Operator) -> None:
+    with LoopbackServer(_Failing) as server:
+        operator.make(
+            "invoke", "SOURCE=mine", status=2, AWS_ENDPOINT_URL_LAMBDA=f"http://127.0.0.1:{server.server_port}"
+        )
+    assert len(_Failing.paths) == 1
 
 
 @pytest.mark.parametrize("word", ["SOURCE=mine", "FULL=1"])
@@ -170,6 +200,11 @@ def test_logs_of_a_level_include_only_that_level_and_higher(operator: Operator, 
     printed = operator.make("logs", "LEVEL=ERROR").output
     assert "a line at ERROR" in printed
     assert "a line at WARNING" not in printed
+
+
+def test_logs_of_an_unusual_level_are_shown_at_every_level(operator: Operator, log: Log) -> None:
+    log.add({"level": "FATAL", "message": "a line at FATAL"})
+    assert "FATAL   - a line at FATAL\n" in operator.make("logs", "LEVEL=WARNING").output
 
 
 def test_logs_begin_at_since(operator: Operator, log: Log) -> None:
@@ -301,6 +336,28 @@ def test_secret_prefix_defaults_to_the_stack_s(operator: Operator) -> None:
     assert operator.make("secret", "SOURCE=new", given=KEY).output == "operated/new\n"
     assert operator.make("secret", "SOURCE=new", PREFIX, given=KEY).output == "checked/new\n"
     assert operator.make("secret", "SOURCE=new", "STACK=not-yet", given=KEY).output == "fine-tuning/new\n"
+
+
+def test_secret_prefix_is_that_of_the_variable_then_of_the_answers(aws: EmbeddedAws, tmp_path: Path) -> None:
+    (tmp_path / "samconfig.operated.toml").write_text(
+        '[default.deploy.parameters]\nparameter_overrides = "SecretPrefix=answered/"\n'
+    )
+    answering = Operator(aws, tmp_path)
+    assert answering.make("secret", "SOURCE=new", given=KEY).output == "answered/new\n"
+    assert answering.make("secret", "SOURCE=new", PREFIX, given=KEY).output == "checked/new\n"
+
+
+def test_nothing_is_stored_without_an_input(operator: Operator, secrets: Any) -> None:
+    ctrl_c = operator.make_at_a_terminal("secret", "SOURCE=none", PREFIX, prompt="not echoed): ", typed="\x03")
+    assert "\r\nNothing was stored.\r\n" in ctrl_c
+    closed = subprocess.run(
+        ["sh", "-c", f"exec make --silent secret SOURCE=none {PREFIX} <&-"],
+        cwd=ROOT, env=operator.environment, capture_output=True, check=False,
+    )  # fmt: skip
+    assert closed.returncode == 2
+    assert closed.stderr.startswith(b"No key was given.")
+    with pytest.raises(secrets.exceptions.ResourceNotFoundException):
+        secrets.describe_secret(SecretId="checked/none")
 
 
 def test_a_secret_that_is_scheduled_for_deletion_is_restored_first(operator: Operator, secrets: Any) -> None:

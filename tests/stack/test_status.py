@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +97,12 @@ def test_all_is_well_after_following_the_readme(
     assert output.endswith("\nAll is well.\n")
 
 
+def test_existing_default_stack_needs_no_name(aws: EmbeddedAws, tmp_path: Path) -> None:
+    printed = Operator(aws, tmp_path).make("deploy")
+    assert printed.output == "Nothing changes: the stack fine-tuning-snapshots in us-east-1 is up to date.\n"
+    assert "Name of the stack" not in printed.errors
+
+
 # --- Sources ---
 
 
@@ -117,6 +124,26 @@ def test_outdated_snapshot_is_reported(stack: Stack, status: Callable[[], Printe
         output
     )
     assert "    make logs LEVEL=ERROR STACK=observed\n" in output
+
+
+def test_table_copied_without_its_metadata_is_as_old_as_the_object(stack: Stack, operator: Operator) -> None:
+    with moved_away(stack, "latest/team-b.tsv") as (body, _):
+        put_latest_of_team_b(stack, body)
+        output = operator.make("status").output
+    assert re.search(r"^team-b +Snapshot just now, ", output, re.MULTILINE)
+
+
+def test_unreadable_table_is_no_problem(stack: Stack, operator: Operator, own_api: SimulatedApi) -> None:
+    with moved_away(stack, "latest/team-b.tsv"):
+        put_latest_of_team_b(stack, b"something else\n")
+        output = operator.make("status").output
+    assert "            a table that cannot be read\n" in output
+    assert output.count(f"            {len(own_api.jobs)} jobs: ") == 1
+
+
+def put_latest_of_team_b(stack: Stack, body: bytes) -> None:
+    s3 = stack.aws.client("s3")
+    s3.put_object(Bucket=stack.outputs["SnapshotBucket"], Key="latest/team-b.tsv", Body=body)
 
 
 @contextmanager
@@ -158,6 +185,8 @@ def test_missing_secret_is_reported_with_the_command(
     missing = status().output
     secrets.create_secret(Name="observed/team-b")
     without_value = status().output
+    secrets.put_secret_value(SecretId="observed/team-b", SecretString="x", VersionStages=["AWSPENDING"])
+    assert "- The secret observed/team-b has no value.\n" in status().output  # for a run, which reads AWSCURRENT
     stack.put_secret("team-b", own_api.secret)
     assert "- The secret observed/team-b is scheduled for deletion.\n" in scheduled
     assert "    aws secretsmanager restore-secret --region us-east-1 --secret-id observed/team-b\n" in scheduled
@@ -207,7 +236,7 @@ def credentials(aws: EmbeddedAws, statements: list[dict[str, str]]) -> dict[str,
 # --- Alarms, messages, errors ---
 
 
-def test_alarm_is_reported_with_its_reason_and_what_to_do(stack: Stack, status: Callable[[], Printed]) -> None:
+def test_alarm_is_reported_with_its_reason_and_what_to_do(stack: Stack, operator: Operator) -> None:
     alarm = stack.alarms()["JobsFailedteamb"]
     stack.aws.client("cloudwatch").put_metric_data(
         Namespace="FineTuning",
@@ -215,10 +244,12 @@ def test_alarm_is_reported_with_its_reason_and_what_to_do(stack: Stack, status: 
     )
     until(lambda: stack.alarms()["JobsFailedteamb"]["StateValue"] == "ALARM")
     try:
-        output = unwrapped(status().output)
+        printed = operator.make("status", status=2, COLUMNS="300").output
     finally:
         stack.aws.advance(1800)  # the metric has returned to 0
         until(lambda: stack.alarms()["JobsFailedteamb"]["StateValue"] == "OK")
+    assert 80 < max(map(len, printed.splitlines())) <= 100  # longer lines are hard to read
+    output = unwrapped(printed)
     since = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
     assert re.search(rf"{alarm['AlarmName']} has been in ALARM since {since} \(Maximum of JobsFailed", output)
     assert unwrapped(alarm["AlarmDescription"]) in output

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta, timezone
@@ -21,7 +22,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from operations import alerts, changes, errors, findings, invoke, logs, states, status, terminal
 from operations.errors import OperationError
 from operations.log_lines import Entry, entries
-from operations.observation import Alarm, Schedule, Secret, Subscriber
+from operations.observation import Alarm, Schedule, Secret, Snapshot, Subscriber
 from operations.schedules import in_words, next_run
 from operations.stack import Stack
 
@@ -95,9 +96,32 @@ def test_schedules_are_disabled_by_the_parameter_or_by_mistake() -> None:
     assert len(findings.of_schedules(disabled, STACK, "a", NOW).problems) == 2
 
 
+def test_schedules_of_other_sources_do_not_matter() -> None:
+    others = [schedule._replace(source="b", enabled=False) for schedule in schedules()]
+    own = schedules("cron(0/15 * * * ? *)")
+    assert findings.of_schedules([*others, *own], STACK, "a", NOW) == ("next run at 13:20 UTC", [])
+
+
 def test_missing_schedule_is_a_finding() -> None:
     (problem,) = findings.of_schedules(schedules()[:1], STACK, "a", NOW).problems
     assert problem.what.startswith("A schedule of a is missing.")
+
+
+# --- Snapshots ---
+
+
+@pytest.mark.parametrize(("minutes", "state", "told"), [(120, "ENABLED", 0), (121, "ENABLED", 1), (121, "DISABLED", 0)])
+def test_old_snapshot_is_a_finding_while_the_schedule_is_enabled(minutes: int, state: str, told: int) -> None:
+    stack = STACK._replace(parameters={"ScheduleState": state, "SnapshotMissingHours": "2"})
+    taken = NOW - timedelta(minutes=minutes)
+    found = findings.of_snapshot(Snapshot(taken, NOW, None), stack, "a", NOW)
+    assert (found.text, len(found.problems)) == ("Snapshot 2 hours ago", told)
+
+
+def test_jobs_are_counted_by_the_statuses_that_they_have_the_unknown_ones_last() -> None:
+    counts = Counter({"failed": 1, "abandoned": 2, "running": 3, "queued": 0})
+    assert findings.of_jobs(Snapshot(NOW, NOW, counts), STACK).text == "6 jobs: 3 running, 1 failed, 2 abandoned"
+    assert findings.of_jobs(Snapshot(NOW, NOW, Counter()), STACK).text == "0 jobs"
 
 
 # --- Secrets ---
@@ -495,6 +519,32 @@ def test_text_without_a_traceback_is_shown_whole() -> None:
 )
 def test_successful_run_shows_only_the_function_s_own_lines(line: str) -> None:
     assert [*entries([{"timestamp": 0, "message": line}])] == []
+
+
+def test_error_of_a_run_is_shown_once_that_of_a_start_always() -> None:
+    at_a_start = '{"errorMessage": "m", "errorType": "ImportError", "requestId": ""}'
+    lines = [
+        '{"level": "ERROR", "message": "without a request"}',
+        at_a_start,
+        at_a_start,
+        '{"level": "ERROR", "message": "of a run", "function_request_id": "1"}',
+        '{"errorMessage": "m", "errorType": "ApiError", "requestId": "1"}',
+        '{"type": "platform.report", "record": {"requestId": "1", "status": "error"}}',
+        '{"type": "platform.report", "record": {"requestId": "2", "status": "timeout"}}',
+    ]
+    assert [entry.message for entry in entries({"timestamp": 0, "message": line} for line in lines)] == [
+        "without a request",
+        "ImportError: m",
+        "ImportError: m",
+        "of a run",
+        "Lambda ended the run: it exceeded the time-out",
+    ]
+
+
+def test_entry_shows_its_fields_without_control_characters_or_zeros() -> None:
+    line = '{"level": "INFO", "message": "red \\u001b[31m\\n", "changes": {"x": 0, "y": 2}, "full": false}'
+    (entry,) = entries([{"timestamp": 0, "message": line}])
+    assert str(entry) == "1970-01-01T00:00:00Z INFO    - red ?[31m y=2 full=false"
 
 
 @pytest.mark.parametrize("line", ['{"odd": 1}', "[]", "5", '{"type": "platform.report"}', '{"message": 5, "level": 7}'])
