@@ -157,6 +157,7 @@ def test_fresh_clone_deploys_what_the_stack_has(colleague: Operator, operator: O
     assert printed.output == UNCHANGED
     assert f"The stack team in us-east-1 exists: its parameters are now in {FILE}." in printed.errors
     assert answers(colleague) == answers(operator)
+    assert colleague.make("deploy", AWS_DEFAULT_REGION="eu-west-1").output == UNCHANGED  # the file has the region
 
 
 def test_file_of_version_1_is_taken_over(colleague: Operator) -> None:
@@ -193,6 +194,9 @@ def test_settings_in_the_file_count(colleague: Operator) -> None:
     assert told('parameter_overrides = "Sources"').startswith(f"{FILE}: parameter_overrides cannot be read (")
     assert "The config profile (nobody) could not be found" in told('profile = "nobody"', "status")
     assert "There is no stack team in eu-west-1." in told('region = "eu-west-1"', "status")
+    told_by_sam = told("")
+    assert "'version' key is not present" in told_by_sam
+    assert f"\nIf a parameter is wrong, correct it in {FILE}. Then run `make deploy` again.\n" in told_by_sam
 
 
 def test_region_and_template_are_those_of_the_deployment(colleague: Operator) -> None:
