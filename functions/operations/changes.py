@@ -113,7 +113,7 @@ def _follow(target: Target, stack: str, last: str) -> str:
     """Report a stack's events after the `last` one until its operation has ended; return the status."""
     try:
         while True:
-            for event in _events_after(target, stack, last):
+            for event in events_after(last, _events(target, stack)):
                 last, status = event["EventId"], str(event["ResourceStatus"])
                 if is_in_progress(status):
                     continue
@@ -125,9 +125,9 @@ def _follow(target: Target, stack: str, last: str) -> str:
         raise OperationError(f"\nStopped waiting. AWS continues with the stack {target.name}.") from None
 
 
-def _events_after(target: Target, stack: str, last: str) -> list[dict[str, Any]]:
-    """Return the events of a stack after the `last` one, oldest first."""
-    return list(takewhile(lambda event: event["EventId"] != last, _events(target, stack)))[::-1]
+def events_after(last: str, events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the events after the `last` one, oldest first, of a stack's events, newest first."""
+    return list(takewhile(lambda event: event["EventId"] != last, events))[::-1]
 
 
 def _events(target: Target, stack: str) -> Iterator[dict[str, Any]]:

@@ -293,6 +293,12 @@ def test_defaults_and_lists_are_accepted() -> None:
     parameters.check({"Sources": "a, b", "NotifyStatuses": "", "ShutdownNearDays": "0", "JobStuckSeconds": "60"})
 
 
+def test_longest_name_of_a_stack_has_34_characters() -> None:
+    deploy._check_name("a" * 34)
+    with pytest.raises(OperationError, match="at most 34 characters"):
+        deploy._check_name("a" * 35)
+
+
 def test_wrong_parameter_names_the_file_to_mend(colleague: Operator) -> None:
     colleague.make("deploy", "STACK=team")
     edit(colleague, Sources="team-a,team_a")

@@ -321,13 +321,20 @@ def test_reason_of_a_failure_is_the_first_one_of_the_newest_operation() -> None:
         event("Alarm", "UPDATE_FAILED", "Resource update cancelled"),
         event("Topic", "UPDATE_FAILED", "a later one"),
         event("Rule", "UPDATE_FAILED", "the first one"),
+        event("Policy", "UPDATE_FAILED", "Resource update cancelled"),  # at the same time
         event("Rule", "UPDATE_IN_PROGRESS"),
         event("snapshots", "UPDATE_IN_PROGRESS", "User Initiated"),
         event("Bucket", "CREATE_FAILED", "of an earlier operation"),
         event("snapshots", "CREATE_IN_PROGRESS", "User Initiated"),
     ]
     assert changes.first_failure(newest_first) == "Rule: the first one"
-    assert changes.first_failure(newest_first[6:]) == "the stack's events give no reason"
+    assert changes.first_failure(newest_first[7:]) == "the stack's events give no reason"
+
+
+def test_only_new_events_are_reported_oldest_first() -> None:
+    newest_first = [{"EventId": number} for number in "54321"]
+    assert [event["EventId"] for event in changes.events_after("2", newest_first)] == ["3", "4", "5"]
+    assert changes.events_after("5", newest_first) == []
 
 
 # --- Calls of AWS ---
