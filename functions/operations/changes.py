@@ -46,18 +46,21 @@ def create(target: Target) -> str | None:
 
 
 def losses(target: Target, change_set: str) -> list[str]:
-    """Return the resources that a change set removes or replaces, like `removes AWS::Scheduler::Schedule FullListinga`.
+    """Return the resources that a change set removes or replaces, like `removes AWS::SNS::Topic ChatTopic`."""
+    pages = target.session.client("cloudformation").get_paginator("describe_change_set")
+    return losses_of(change for page in pages.paginate(ChangeSetName=change_set) for change in page["Changes"])
+
+
+def losses_of(changes: Iterable[Any]) -> list[str]:
+    """Return the same from the changes of a change set.
 
     Conditional replacements are left out: they depend on another replaced resource, which is in the list, or on a part
     of a property, such as the name in the whole description of a Glue table.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
     """
-    pages = target.session.client("cloudformation").get_paginator("describe_change_set")
-    described = pages.paginate(ChangeSetName=change_set)
     return [
         f"{'removes' if removed else 'replaces'} {resource['ResourceType']} {resource['LogicalResourceId']}"
-        for page in described
-        for resource in (change["ResourceChange"] for change in page["Changes"])
+        for resource in (change["ResourceChange"] for change in changes)
         if (removed := resource["Action"] == "Remove") or resource.get("Replacement") == "True"
     ]
 

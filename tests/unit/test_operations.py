@@ -331,6 +331,21 @@ def test_reason_of_a_failure_is_the_first_one_of_the_newest_operation() -> None:
     assert changes.first_failure(newest_first[7:]) == "the stack's events give no reason"
 
 
+def test_losses_are_what_is_removed_or_certainly_replaced() -> None:
+    actions = [
+        ("Add", "New", {}),
+        ("Remove", "Old", {}),
+        ("Modify", "Same", {"Replacement": "False"}),
+        ("Modify", "Other", {"Replacement": "True"}),
+        ("Modify", "Perhaps", {"Replacement": "Conditional"}),
+    ]
+    described = [
+        {"ResourceChange": {"Action": action, "ResourceType": "AWS::S3::Bucket", "LogicalResourceId": name, **more}}
+        for action, name, more in actions
+    ]
+    assert changes.losses_of(described) == ["removes AWS::S3::Bucket Old", "replaces AWS::S3::Bucket Other"]
+
+
 def test_only_new_events_are_reported_oldest_first() -> None:
     newest_first = [{"EventId": number} for number in "54321"]
     assert [event["EventId"] for event in changes.events_after("2", newest_first)] == ["3", "4", "5"]
