@@ -95,6 +95,8 @@ def test_all_is_well_after_following_the_readme(
     output = newcomer.make("status").output
     assert output.startswith("fine-tuning-snapshots in us-east-1\n")
     assert output.endswith("\nAll is well.\n")
+    (alarms,) = re.findall(r"^Alarms .+", output, re.MULTILINE)
+    assert sum(map(int, re.findall(r"\d+", alarms))) == 6  # not those of the other stack in the account
 
 
 def test_existing_default_stack_needs_no_name(aws: EmbeddedAws, tmp_path: Path) -> None:
@@ -139,6 +141,14 @@ def test_unreadable_table_is_no_problem(stack: Stack, operator: Operator, own_ap
         output = operator.make("status").output
     assert "            a table that cannot be read\n" in output
     assert output.count(f"            {len(own_api.jobs)} jobs: ") == 1
+
+
+def test_jobs_are_counted_in_the_words_of_openai(stack: Stack, operator: Operator) -> None:
+    with moved_away(stack, "latest/team-b.tsv") as (body, _):
+        assert b"\tsucceeded\t" in body
+        put_latest_of_team_b(stack, body.replace(b"\tsucceeded\t", b"\tCompleted\t"))
+        counts = re.findall(r"^ +\d+ jobs: .+", operator.make("status").output, re.MULTILINE)
+    assert counts[0] == counts[1]  # of both sources
 
 
 def put_latest_of_team_b(stack: Stack, body: bytes) -> None:
@@ -287,6 +297,19 @@ def test_error_is_reported_until_a_run_succeeds(
     assert "    make logs LEVEL=ERROR STACK=observed\n" in failed
     assert re.search(r"^Last error +just now, team-b: ", recovered, re.MULTILINE)
     assert "A run of team-b failed" not in recovered
+
+
+def test_last_error_is_shown_for_a_day(stack: Stack, operator: Operator) -> None:
+    logs, at = stack.aws.client("logs"), {"logGroupName": stack.outputs["LogGroup"], "logStreamName": "yesterday"}
+    logs.create_log_stream(**at)
+    for hours, message in ((25, "too old"), (23, "Wrong.")):
+        time = int((datetime.now(UTC) - timedelta(hours=hours)).timestamp() * 1000)
+        line = {"level": "ERROR", "message": message, "source": f"since {hours}"}
+        logs.put_log_events(**at, logEvents=[{"timestamp": time, "message": json.dumps(line)}])
+    output = operator.make("status", status=2).output
+    assert "A run of since 23 failed 23 hours ago, and none has succeeded since." in unwrapped(output)
+    assert "too old" not in output
+    assert "since 25" not in output
 
 
 def until(condition: Callable[[], bool]) -> None:
