@@ -245,7 +245,8 @@ def test_file_of_a_killed_deploy_is_ignored_by_git_and_removed_by_the_next_one(c
     assert answers(colleague)["ScheduleState"] == "DISABLED"
 
 
-def test_several_stacks_take_a_name(operator: Operator, tmp_path: Path, aws: EmbeddedAws) -> None:
+def test_several_stacks_take_a_name(operator: Operator, first: Printed, tmp_path: Path, aws: EmbeddedAws) -> None:
+    assert first.output == DEPLOYED
     several = Operator(aws, tmp_path)
     for stack in ("team", "other"):
         (several.folder / f"samconfig.{stack}.toml").write_text((operator.folder / FILE).read_text())

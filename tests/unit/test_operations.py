@@ -373,6 +373,15 @@ def _has_pages(client: Any, call: str) -> bool:
     return call in client.meta.method_to_api_mapping and bool(client.can_paginate(call))
 
 
+def test_only_a_denied_call_is_not_an_error() -> None:
+    def call(code: str) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": ""}}, "DescribeAlarms")
+
+    assert status._unless_denied(call, "AccessDenied") == status.Denied("DescribeAlarms")
+    with pytest.raises(ClientError):
+        status._unless_denied(call, "Throttling")
+
+
 def test_a_run_is_waited_for_as_long_as_it_may_take() -> None:
     assert TEMPLATE["Resources"]["SnapshotFunction"]["Properties"]["Timeout"] < vars(invoke._CONFIG)["read_timeout"]
 
