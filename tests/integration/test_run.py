@@ -316,7 +316,7 @@ def test_missing_secret_is_an_error(deployment: Deployment) -> None:
 )
 def test_invalid_secret_is_an_error(value: str | bytes | None, message: str, deployment: Deployment) -> None:
     deployment.put_secret(value)
-    assert_fails(deployment, SecretError, message)
+    assert_fails(deployment, SecretError, f"[Tt]he secret {deployment.prefix}default .*{message}")
 
 
 def test_refused_key_is_an_error(deployment: Deployment) -> None:
