@@ -288,6 +288,7 @@ def test_characters_that_the_terminal_lacks_are_replaced(operator: Operator, log
         "logs", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", PYTHONIOENCODING="ascii"
     ).output
     assert r"model \xab\xfc\xbb \u2192 ?[31m" in printed
+    assert "model «ü» \u2192 ?[31m" in operator.make("logs", LC_ALL="C").output  # which says nothing of the terminal
 
 
 def test_paths_and_values_with_shell_characters_are_not_split(operator: Operator) -> None:
