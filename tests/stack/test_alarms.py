@@ -71,14 +71,14 @@ def watched(alarm: dict[str, Any]) -> tuple[str, str, frozenset[tuple[str, str]]
 
 
 def test_each_alarm_watches_a_metric_that_is_emitted(calm: Stack) -> None:
-    told = emitted(calm)
+    known = emitted(calm)
     alarms = calm.alarms()
     assert len(alarms) == 2 * 5 + 1
     for name, alarm in alarms.items():
-        assert watched(alarm) in told, name
+        assert watched(alarm) in known, name
         for dimension in alarm["Dimensions"]:
             other = [d | ({"Value": "other"} if d == dimension else {}) for d in alarm["Dimensions"]]
-            assert watched(alarm | {"Dimensions": other}) not in told
+            assert watched(alarm | {"Dimensions": other}) not in known
         assert alarm["AlarmActions"] == [calm.outputs["Topic"], calm.outputs["ChatTopic"]]
 
 
@@ -301,10 +301,10 @@ def test_the_dashboard_finds_the_metrics(calm: Stack) -> None:
     text = calm.aws.client("cloudwatch").get_dashboard(DashboardName=calm.outputs["Dashboard"])["DashboardBody"]
     assert not any(unresolved in text for unresolved in ("${", '"Fn::', '"Ref"'))
     body = json.loads(text)
-    told = emitted(calm)
-    names = {name for _, name, _ in told}
+    known = emitted(calm)
+    names = {name for _, name, _ in known}
     dimension_sets = {
-        frozenset(key for key, _ in dimensions) for namespace, _, dimensions in told if namespace == "FineTuning"
+        frozenset(key for key, _ in dimensions) for namespace, _, dimensions in known if namespace == "FineTuning"
     }
     metrics = [metric for widget in body["widgets"] for metric in widget["properties"]["metrics"]]
     searches = [metric[0]["expression"] for metric in metrics if isinstance(metric[0], dict)]

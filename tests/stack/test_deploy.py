@@ -1,4 +1,4 @@
-"""`make deploy` against the embedded AWS: by a newcomer, by a colleague, and when something is in the way."""
+"""`make deploy` against the embedded AWS: first and later deployments, and those that are refused."""
 
 import subprocess
 import tomllib
@@ -20,19 +20,19 @@ UNCHANGED = "Nothing changes: the stack team in us-east-1 is up to date.\n"
 
 
 def typed(**values: str) -> str:
-    """What one types at the prompts for the parameters: these values, and Enter for the others."""
+    """Return what is typed at the prompts for the parameters: these values, and Enter for the others."""
     return "".join(f"{values.get(name, '')}\n" for name in parameters.defined())
 
 
 def answers(operator: Operator, stack: str = "team") -> dict[str, str]:
-    """The parameters in the operator's file for a stack."""
+    """Return the parameters in the operator's file for a stack."""
     settings = tomllib.loads((operator.folder / f"samconfig.{stack}.toml").read_text())
     overrides: dict[str, str] = settings["default"]["deploy"]["parameters"]["parameter_overrides"]
     return overrides
 
 
 def edit(operator: Operator, stack: str = "team", **values: str) -> None:
-    """Change answers, as with an editor."""
+    """Change answers in the file, as with an editor."""
     file = operator.folder / f"samconfig.{stack}.toml"
     text = file.read_text()
     for name, value in values.items():
@@ -43,39 +43,39 @@ def edit(operator: Operator, stack: str = "team", **values: str) -> None:
 
 
 def files(operator: Operator) -> list[str]:
-    """All that the operator's folder holds of stacks, half-made files too."""
+    """Return the names of all files of answers, including incomplete ones."""
     return sorted(path.name for path in operator.folder.glob("samconfig*"))
 
 
 def resources(aws: EmbeddedAws) -> set[str]:
-    """The logical ids of the team's stack."""
+    """Return the logical ids of the team's stack."""
     pages = aws.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName="team")
     return {resource["LogicalResourceId"] for page in pages for resource in page["StackResourceSummaries"]}
 
 
 @pytest.fixture(scope="module")
 def operator(aws: EmbeddedAws, tmp_path_factory: pytest.TempPathFactory) -> Operator:
-    """One who has no stack yet, with answers that only these tests share."""
+    """An operator without a stack, whose files of answers only these tests share."""
     return Operator(aws, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")
 def first(operator: Operator) -> Printed:
-    """What a newcomer sees who has the stack made, and types something wrong twice."""
+    """The output of a first deployment with two typing errors."""
     given = typed(Sources="one two\ndefault,team-b", ScheduleState="OFF\nDISABLED", NotificationEmail="a@example.com")
     return operator.make("deploy", given="team\n" + given)
 
 
 @pytest.fixture
 def colleague(aws: EmbeddedAws, first: Printed, tmp_path: Path) -> Operator:
-    """One with a fresh clone, when the stack exists."""
+    """An operator with a fresh clone, for whom the stack exists already."""
     assert first.output == DEPLOYED
     return Operator(aws, tmp_path)
 
 
 @pytest.fixture
 def target(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Target:
-    """The team's stack, for what is called in this process."""
+    """The team's stack, for functions that are called in this process."""
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
     return Target("team", boto3.Session(), None)
@@ -149,7 +149,7 @@ def test_failed_first_deployment_can_be_repeated(aws: EmbeddedAws, tmp_path: Pat
     assert operator.make("deploy", "CONFIRM=yes").output == "The stack mended in us-east-1 is deployed.\n"
 
 
-# --- More than one person, more than one stack ---
+# --- Several operators, several stacks ---
 
 
 def test_fresh_clone_deploys_what_the_stack_has(colleague: Operator, operator: Operator) -> None:
@@ -161,13 +161,13 @@ def test_fresh_clone_deploys_what_the_stack_has(colleague: Operator, operator: O
 
 
 def test_file_of_version_1_is_taken_over(colleague: Operator) -> None:
-    # As SAM wrote it: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
+    # The form that SAM writes: https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html
     (colleague.folder / "samconfig.local.toml").write_text(
         (ROOT / "samconfig.toml").read_text().replace('"fine-tuning-snapshots"', '"team"')
         + 'region = "us-east-1"\n'
         + r'parameter_overrides = "Sources=\"default,team-b\" ScheduleState=\"DISABLED\" KmsKeyArn=\"\""'
     )
-    printed = colleague.make("deploy", AWS_DEFAULT_REGION="eu-west-1")  # the file's region counts
+    printed = colleague.make("deploy", AWS_DEFAULT_REGION="eu-west-1")  # the file's region has priority
     assert f"Your answers have moved from samconfig.local.toml to {FILE}:" in printed.errors
     assert printed.output == UNCHANGED
     assert files(colleague) == [FILE]
@@ -177,26 +177,26 @@ def test_name_of_version_1_s_file_is_no_stack_s(colleague: Operator, operator: O
     old, new = colleague.folder / "samconfig.local.toml", colleague.folder / FILE
     old.write_text((operator.folder / FILE).read_text())
     new.write_text("the newer one")
-    told = colleague.make("deploy", status=2).errors
-    assert told.startswith(f"samconfig.local.toml and {FILE} are both for the stack team: delete the older one.\n")
+    errors = colleague.make("deploy", status=2).errors
+    assert errors.startswith(f"samconfig.local.toml and {FILE} are both for the stack team: delete the older one.\n")
     assert new.read_text() == "the newer one"
     new.unlink()
-    old.write_text('[default.global.parameters]\nstack_name = "local"\n')  # its own name
+    old.write_text('[default.global.parameters]\nstack_name = "local"\n')  # with its own name
     assert colleague.make("logs", status=2).errors.startswith("There is no stack local in us-east-1.")
     assert files(colleague) == ["samconfig.local.toml"]
 
 
 def test_settings_in_the_file_count(colleague: Operator) -> None:
-    def told(line: str, target: str = "deploy") -> str:
+    def error_of(line: str, target: str = "deploy") -> str:
         (colleague.folder / FILE).write_text(f"[default.deploy.parameters]\n{line}\n")
         return colleague.make(target, status=2).errors
 
-    assert told('parameter_overrides = "Sources"').startswith(f"{FILE}: parameter_overrides cannot be read (")
-    assert "The config profile (nobody) could not be found" in told('profile = "nobody"', "status")
-    assert "There is no stack team in eu-west-1." in told('region = "eu-west-1"', "status")
-    told_by_sam = told("")
-    assert "'version' key is not present" in told_by_sam
-    assert f"\nIf a parameter is wrong, correct it in {FILE}. Then run `make deploy` again.\n" in told_by_sam
+    assert error_of('parameter_overrides = "Sources"').startswith(f"{FILE}: parameter_overrides cannot be read (")
+    assert "The config profile (nobody) could not be found" in error_of('profile = "nobody"', "status")
+    assert "There is no stack team in eu-west-1." in error_of('region = "eu-west-1"', "status")
+    from_sam = error_of("")
+    assert "'version' key is not present" in from_sam
+    assert f"\nIf a parameter is wrong, correct it in {FILE}. Then run `make deploy` again.\n" in from_sam
 
 
 def test_region_and_template_are_those_of_the_deployment(colleague: Operator) -> None:
@@ -245,13 +245,13 @@ def test_file_of_a_killed_deploy_is_ignored_by_git_and_removed_by_the_next_one(c
     assert answers(colleague)["ScheduleState"] == "DISABLED"
 
 
-def test_several_stacks_take_a_name(operator: Operator, first: Printed, tmp_path: Path, aws: EmbeddedAws) -> None:
+def test_several_stacks_need_a_name(operator: Operator, first: Printed, tmp_path: Path, aws: EmbeddedAws) -> None:
     assert first.output == DEPLOYED
     several = Operator(aws, tmp_path)
     for stack in ("team", "other"):
         (several.folder / f"samconfig.{stack}.toml").write_text((operator.folder / FILE).read_text())
-    told = several.make("deploy", status=2).errors
-    assert "Choose a stack: `make … STACK=other`. There are answers for other, team." in told
+    errors = several.make("deploy", status=2).errors
+    assert "Choose a stack: `make … STACK=other`. There are answers for other, team." in errors
 
 
 def test_change_set_of_a_stopped_deploy_is_no_stack(aws: EmbeddedAws, operator: Operator) -> None:
@@ -267,7 +267,7 @@ def test_change_set_of_a_stopped_deploy_is_no_stack(aws: EmbeddedAws, operator: 
     assert "The stack reviewed in us-east-1 is new." in printed.errors
 
 
-# --- What is refused ---
+# --- Refused deployments ---
 
 
 @pytest.mark.parametrize(
@@ -328,16 +328,16 @@ def test_obstacle_is_reported_in_one_sentence(
 ) -> None:
     stranger = Operator(aws, tmp_path)
     at_once = {"AWS_MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_DISABLED": "true"}
-    told = stranger.make("deploy", *words, status=2, **at_once, **environment).errors
-    assert message in told
-    assert "Traceback" not in told
+    errors = stranger.make("deploy", *words, status=2, **at_once, **environment).errors
+    assert message in errors
+    assert "Traceback" not in errors
     assert files(stranger) == []
     assert foreign
 
 
 @pytest.fixture(scope="module")
 def foreign(aws: EmbeddedAws) -> str:
-    """A stack that is not of this project."""
+    """A stack of another project."""
     template = '{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}'
     stack_id: str = aws.client("cloudformation").create_stack(StackName="foreign", TemplateBody=template)["StackId"]
     return stack_id

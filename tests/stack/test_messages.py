@@ -89,19 +89,19 @@ def test_failed_job_sends_a_message_to_both_topics(
         for number, text in enumerate(UNUSUAL, 1)
     ][::-1]
     stack.invoke(source="default")
-    told = chat_messages(chat)
-    assert {content["title"] for content in told} == {"Fine-tuning job of the source default: failed"}
-    assert sorted(content["description"].split("\n")[0] for content in told) == [
+    messages = chat_messages(chat)
+    assert {content["title"] for content in messages} == {"Fine-tuning job of the source default: failed"}
+    assert sorted(content["description"].split("\n")[0] for content in messages) == [
         f"Job: ftjob-{number:024}" for number in range(1, len(UNUSUAL) + 1)
     ]
-    assert all("start the job again" in content["nextSteps"][0] for content in told)
+    assert all("start the job again" in content["nextSteps"][0] for content in messages)
     mailed = texts(mail)
     assert len(mailed) == len(UNUSUAL)
     # SNS delivers the text as EventBridge sends it, with its quotation marks:
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
     assert all(json.loads(text).startswith("Fine-tuning job ftjob-") for text in mailed)
     assert all("start the job again" in text for text in mailed)
-    (longest,) = (content["description"] for content in told if "x" * 100 in content["description"])
+    (longest,) = (content["description"] for content in messages if "x" * 100 in content["description"])
     assert longest.count("x") > 1000
 
 

@@ -57,7 +57,7 @@ def test_invoke_is_not_full_with_0(operator: Operator) -> None:
 
 
 class _Failing(BaseHTTPRequestHandler):
-    """A Lambda that cannot answer now; it keeps the paths."""
+    """A Lambda that fails every request, and records its path."""
 
     paths: ClassVar[list[str]] = []
 
@@ -154,7 +154,7 @@ def test_closed_pipe_is_not_an_error(operator: Operator, stack: Stack) -> None:
 
 
 class Log:
-    """A stream of the stack's log group, to which lines can be added as the function's process would."""
+    """A log stream of the stack, to which a test adds lines as the function's process would."""
 
     def __init__(self, stack: Stack, name: str) -> None:
         self._logs, self._at = (
@@ -164,7 +164,7 @@ class Log:
         self._logs.create_log_stream(**self._at)
 
     def add(self, *lines: str | dict[str, Any], hours_ago: float = 0) -> None:
-        """Lines of text or JSON, in this order."""
+        """Add lines of text or JSON, in this order."""
         time = int((datetime.now(UTC) - timedelta(hours=hours_ago)).timestamp() * 1000)
         events = [
             {"timestamp": time + number, "message": line if isinstance(line, str) else json.dumps(line)}
@@ -214,7 +214,7 @@ def test_logs_begin_at_since(operator: Operator, log: Log) -> None:
     assert "'2days ago', '30min ago'" in operator.make("logs", "SINCE=soon", status=2).errors
 
 
-# A report of Lambda's: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
+# A report of Lambda: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
 def report(request: str, status: str, **more: str) -> dict[str, Any]:
     metrics = {"durationMs": 900000.0, "billedDurationMs": 900000, "memorySizeMB": 256, "maxMemoryUsedMB": 131}
     return {
@@ -380,7 +380,7 @@ def test_invalid_secret_is_not_stored(kind: str, operator: Operator, secrets: An
         secrets.get_secret_value(SecretId="checked/refused")
 
 
-def test_a_refused_value_leaves_the_stored_one(operator: Operator, secrets: Any) -> None:
+def test_refused_value_does_not_replace_the_stored_one(operator: Operator, secrets: Any) -> None:
     operator.make("secret", "SOURCE=kept", PREFIX, given=KEY)
     operator.make("secret", "SOURCE=kept", PREFIX, given=f"'{KEY}-new'", status=2)
     assert secrets.get_secret_value(SecretId="checked/kept")["SecretString"] == KEY
@@ -395,7 +395,7 @@ def test_a_value_is_stored_as_it_is(value: str, operator: Operator, secrets: Any
 
 
 def test_a_key_is_not_echoed_at_a_terminal(operator: Operator, secrets: Any) -> None:
-    # A second line, as of JSON that is pasted, must not reach the shell after make either.
+    # A second line, as of pasted JSON, must not reach the shell after make.
     shown = operator.make_at_a_terminal(
         "secret", "SOURCE=typed", PREFIX, prompt="not echoed): ", typed=f"{KEY}\nnext\n"
     )
@@ -414,7 +414,7 @@ def test_key_is_passed_in_no_argument_or_environment(operator: Operator) -> None
 
 @contextmanager
 def seen_in_processes(text: bytes) -> Iterator[dict[str, int]]:
-    """How often the arguments and environments of all processes held a text, by file; and at how many looks."""
+    """Return how often a text was in arguments and environments of all processes, by file, and the number of checks."""
     seen = {"looks": 0}
     done = threading.Event()
 

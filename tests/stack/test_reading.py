@@ -1,4 +1,4 @@
-"""The documents' examples of reading the snapshots, run as they stand there."""
+"""The documents' examples of reading the snapshots work as written."""
 
 import json
 import re
@@ -24,12 +24,12 @@ def shell(day: Day, *lines: str) -> str:
 
 
 def of_default(day: Day) -> list[dict[str, Any]]:
-    """The job objects in the newest snapshot of the source that the examples read."""
+    """The job objects in the newest snapshot of the source `default`."""
     return day.latest()["default"].jobs
 
 
 def rows(day: Day) -> list[list[str]]:
-    """The fields in that snapshot's file."""
+    """Return the fields in that snapshot's file."""
     _, *lines = day.stack.objects()["latest/default.tsv"].decode().removesuffix("\n").split("\n")
     return [line.split("\t") for line in lines]
 
@@ -39,9 +39,9 @@ def test_readme_example_reads_latest_in_the_shell(day: Day) -> None:
     assert shell(day, bucket, "echo $BUCKET") == day.stack.outputs["SnapshotBucket"] + "\n"
     counted = [line.split() for line in shell(day, bucket, count).splitlines()]
     assert {status: int(number) for number, status in counted} == Counter(job["status"] for job in of_default(day))
-    told = [re.split(" {2,}", line) for line in shell(day, bucket, failed).splitlines()]
-    assert told == [[row[0], row[4], row[8]] for row in rows(day) if row[2] == "failed"]
-    assert [job_id for _, job_id, _ in told] == [job["id"] for job in of_default(day) if job["status"] == "failed"]
+    printed = [re.split(" {2,}", line) for line in shell(day, bucket, failed).splitlines()]
+    assert printed == [[row[0], row[4], row[8]] for row in rows(day) if row[2] == "failed"]
+    assert [job_id for _, job_id, _ in printed] == [job["id"] for job in of_default(day) if job["status"] == "failed"]
 
 
 def test_readme_example_reads_snapshots_with_pandas(day: Day) -> None:
@@ -69,11 +69,11 @@ print(json.dumps([list(jobs.columns), *jobs.values.tolist()]))
 
 
 def test_readme_example_reads_snapshots_with_duckdb(day: Day, tmp_path: Path) -> None:
-    # Over a copy of the bucket: DuckDB's part that reads S3 is no package, but downloaded from DuckDB's own site.
+    # On a copy of the bucket: DuckDB downloads its S3 extension from its own site, not from a package index.
     for key, body in day.stack.objects().items():
         (tmp_path / key).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / key).write_bytes(body)
-    first = tmp_path / min(one.key for one in day.runs)  # as the version before wrote it: DuckDB takes its columns
+    first = tmp_path / min(one.key for one in day.runs)  # as an older version wrote it: DuckDB uses its columns
     first.write_bytes(b"".join(b"\t".join(line.split(b"\t")[:12]) + b"\n" for line in first.read_bytes().splitlines()))
     queries = examples(section("In DuckDB", OPERATIONS), "sql")
     of_statuses, of_days = (query.replace("s3://BUCKET", str(tmp_path)) for query in queries)
@@ -104,7 +104,7 @@ def test_readme_rule_matches_a_new_snapshot(day: Day) -> None:
 
 
 def keys(queue: queues.Queue) -> list[str]:
-    """The keys of the objects of which a queue is told."""
+    """Return the keys of the objects in the events of a queue."""
     deadline = time.monotonic() + TOLD_WITHIN_SECONDS
     while not (events := queue.receive()) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -100,9 +100,9 @@ def test_sandbox_stops_on_ctrl_c() -> None:
         assert process.stdout is not None
         too_long = threading.Timer(180, process.kill)
         too_long.start()
-        told = ""
+        printed = ""
         for line in process.stdout:
-            told += line
+            printed += line
             if "Ctrl-C stops" in line:
                 break
         process.send_signal(signal.SIGINT)
@@ -110,4 +110,4 @@ def test_sandbox_stops_on_ctrl_c() -> None:
         too_long.cancel()
     assert process.returncode == 0
     assert rest.endswith("Stopped.\n")
-    assert re.search(r"export AWS_ENDPOINT_URL=https://127\.0\.0\.1:\d+\n", told)
+    assert re.search(r"export AWS_ENDPOINT_URL=https://127\.0\.0\.1:\d+\n", printed)

@@ -1,4 +1,4 @@
-"""`make status` in each state that it has to tell from the others, in the embedded AWS."""
+"""`make status` in each state of a stack that it distinguishes, in the embedded AWS."""
 
 import json
 import re
@@ -21,7 +21,7 @@ ADDRESS = "someone@example.com"
 
 @pytest.fixture(scope="module")
 def stack(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
-    # Schedules that are enabled, but run at no time at which these tests are likely to.
+    # The schedules are enabled, but will hardly start a run during these tests.
     stack = Stack(
         aws,
         "observed",
@@ -36,7 +36,7 @@ def stack(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
 
 @pytest.fixture
 def status(operator: Operator) -> Callable[[], Printed]:
-    """Run `make status`, which has to find something."""
+    """Run `make status`, which must report a problem."""
     return lambda: operator.make("status", status=2)
 
 
@@ -74,14 +74,14 @@ def test_output_in_the_readme_is_real(operator: Operator) -> None:
     (sample,) = (text.removeprefix("$ make status\n") for text in examples(section("Operating"), "console"))
 
     def shape(text: str) -> list[str]:
-        """Of each paragraph the labels, or the first word."""
+        """Return the labels of each paragraph, or its first word."""
         return [re.sub(r"\d+", "0", line.split("  ")[0]) for line in text.splitlines() if line[:1] not in {"", " "}]
 
     assert max(map(len, sample.splitlines())) <= 80
     sample_shape, real = shape(sample), shape(operator.make("status").output)
     assert sample_shape[0] == "fine-tuning-snapshots in us-east-0"
     assert real[0] == "observed in us-east-0"
-    assert sample_shape[2:] == real[3:]  # of one source, and of two
+    assert sample_shape[2:] == real[3:]  # with one source and with two
 
 
 def test_all_is_well_after_following_the_readme(
@@ -158,7 +158,7 @@ def put_latest_of_team_b(stack: Stack, body: bytes) -> None:
 
 @contextmanager
 def moved_away(stack: Stack, key: str) -> Iterator[tuple[bytes, dict[str, str]]]:
-    """Without an object in the bucket."""
+    """Remove an object from the bucket during the block."""
     s3, at = stack.aws.client("s3"), {"Bucket": stack.outputs["SnapshotBucket"], "Key": key}
     response = s3.get_object(**at)
     body = response["Body"].read()
@@ -196,7 +196,7 @@ def test_missing_secret_is_reported_with_the_command(
     secrets.create_secret(Name="observed/team-b")
     without_value = status().output
     secrets.put_secret_value(SecretId="observed/team-b", SecretString="x", VersionStages=["AWSPENDING"])
-    assert "- The secret observed/team-b has no value.\n" in status().output  # for a run, which reads AWSCURRENT
+    assert "- The secret observed/team-b has no value.\n" in status().output  # a run reads AWSCURRENT
     stack.put_secret("team-b", own_api.secret)
     assert "- The secret observed/team-b is scheduled for deletion.\n" in scheduled
     assert "    aws secretsmanager restore-secret --region us-east-1 --secret-id observed/team-b\n" in scheduled
@@ -205,7 +205,7 @@ def test_missing_secret_is_reported_with_the_command(
     assert f"- The secret observed/team-b has no value.\n{command}" in without_value
 
 
-# --- What the operator may not read ---
+# --- An operator with few permissions ---
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_unreadable_part_is_reported_in_its_place(
 
 
 def credentials(aws: EmbeddedAws, statements: list[dict[str, str]]) -> dict[str, str]:
-    """The environment of somebody with these rights."""
+    """Return the environment of a user with these permissions."""
     iam, user = aws.client("iam"), "somebody"
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=user)
@@ -292,7 +292,7 @@ def test_error_is_reported_until_a_run_succeeds(
     failed = status().output
     own_api.key = key
     stack.invoke(source="team-b")
-    recovered = operator.make("status", status=2).output  # SnapshotErrors takes longer
+    recovered = operator.make("status", status=2).output  # SnapshotErrors returns to OK later
     assert "- A run of team-b failed just now, and none has succeeded since.\n" in failed
     assert "    make logs LEVEL=ERROR STACK=observed\n" in failed
     assert re.search(r"^Last error +just now, team-b: ", recovered, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The sandbox's alarms, held against AWS's documented examples of missing data; the template's, in an outage."""
+"""The sandbox's alarms follow AWS's documented examples; the template's alarms in an outage."""
 
 import re
 from collections import defaultdict
@@ -13,7 +13,7 @@ from tests.sandbox.ministack.alarms import ALARM, OK, evaluate, state
 
 RETAINED = "retained"
 DOCUMENTED = [
-    # Data points (0: not breaching, X: breaching, -: missing), how many of three must breach, and the states
+    # Data points (0: not breaching, X: breaching, -: missing), how many of three must be breaching, and the states
     # for missing, ignore, breaching, notBreaching.
     ("0-X-X", 3, "OK", "OK", "OK", "OK"),
     ("----0", 3, "OK", "OK", "OK", "OK"),
@@ -37,8 +37,8 @@ DOCUMENTED = [
     ],
 )
 def test_alarm_states_follow_the_documented_examples(points: str, to_alarm: int, treatment: str, expected: str) -> None:
-    told = [{"0": False, "X": True, "-": None}[point] for point in points]
-    assert evaluate(told, 3, to_alarm, treatment, RETAINED) == expected
+    breaching = [{"0": False, "X": True, "-": None}[point] for point in points]
+    assert evaluate(breaching, 3, to_alarm, treatment, RETAINED) == expected
 
 
 @pytest.mark.parametrize(
@@ -97,16 +97,16 @@ RETRIES_AFTER = (0, 1 * MINUTE, 3 * MINUTE)
 
 
 def deployed(properties: dict[str, Any]) -> dict[str, Any]:
-    """An alarm's properties, with the defaults of the parameters that they name."""
+    """Return an alarm's properties, with the parameters' defaults."""
     defaults = {name: parameter["Default"] for name, parameter in TEMPLATE["Parameters"].items()}
     return {name: defaults.get(value, value) if isinstance(value, str) else value for name, value in properties.items()}
 
 
 def metrics_of_an_outage(other_source_after: int) -> dict[str, list[tuple[float, float]]]:
-    """The metrics of a source that cannot be listed during the outage, as (time, value); `Errors` are all sources'.
+    """Return the metrics of a source that cannot be listed during the outage, as (time, value).
 
-    Every 15 minutes this source is listed, and so many seconds later a healthy one. A job is stuck and a model's
-    shutdown near all the time; during the outage one job is created and another one fails.
+    `Errors` are those of all sources. This source runs every 15 minutes, a healthy one `apart` seconds later. A job is
+    stuck and a shutdown near all the time; during the outage, one job is created and another one fails.
     """
     metrics: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for time in range(0, END, 15 * MINUTE):
@@ -129,10 +129,10 @@ def metrics_of_an_outage(other_source_after: int) -> dict[str, list[tuple[float,
 
 
 def mails(alarm: dict[str, Any], values: list[tuple[float, float]]) -> Iterator[str]:
-    """The new states that an alarm, evaluated every minute, reports from the start of the outage on."""
+    """Return the states that an alarm sends from the start of the outage on; it is evaluated every minute."""
     alarm = alarm | {"StateValue": "INSUFFICIENT_DATA"}
     actions = {ALARM: alarm.get("AlarmActions"), OK: alarm.get("OKActions")}
-    for now in range(4 * HOUR, END, MINUTE):  # with a settled state before the outage
+    for now in range(4 * HOUR, END, MINUTE):  # its state is settled before the outage
         before, known = alarm["StateValue"], [(time, value) for time, value in values if time <= now]
         alarm["StateValue"] = state(alarm, known, now)
         if alarm["StateValue"] != before and actions.get(alarm["StateValue"]) and now >= START:
@@ -140,11 +140,11 @@ def mails(alarm: dict[str, Any], values: list[tuple[float, float]]) -> Iterator[
 
 
 EXPECTED_MAILS = {
-    "SnapshotErrors": [ALARM, OK],  # once for 24 failed runs, and once when an hour has passed without any
-    "SnapshotMissing": [],  # CloudWatch waits longer before it takes data as missing; SnapshotErrors has reported it
-    "JobsFailed": [ALARM],  # from the first run after the outage, which finds what happened meanwhile
-    "JobCountChanged": [ALARM],  # likewise; neither of the two reports its return to OK
-    "JobStuck": [],  # in ALARM since before; it stays so while nothing is known
+    "SnapshotErrors": [ALARM, OK],  # once for 24 failed runs, and once an hour after the last one
+    "SnapshotMissing": [],  # CloudWatch waits longer for missing data; SnapshotErrors has reported the outage
+    "JobsFailed": [ALARM],  # sent by the first run after the outage, which finds the changes
+    "JobCountChanged": [ALARM],  # likewise; neither of the two sends its return to OK
+    "JobStuck": [],  # in ALARM before the outage, and during it
     "ModelShutdownNear": [],  # likewise, because its period is longer than the outage
 }
 

@@ -5,14 +5,14 @@ from snapshot.errors import ApiError, SnapshotError
 
 
 @pytest.mark.parametrize(
-    ("message", "told"),
+    ("message", "expected"),
     [("No", "No. Done."), ("No.", "No. Done."), ("No?", "No? Done."), ("No…", "No… Done."), ("No!x", "No!x. Done.")],
 )
-def test_the_consequence_follows_as_a_sentence(message: str, told: str) -> None:
+def test_the_consequence_follows_as_a_sentence(message: str, expected: str) -> None:
     error = SnapshotError(message)
     assert str(error) == message
     error.consequence = "Done."
-    assert str(error) == told
+    assert str(error) == expected
 
 
 def test_a_command_names_the_source() -> None:

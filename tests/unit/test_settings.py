@@ -156,10 +156,10 @@ def test_valid_base_url_is_accepted(url: str) -> None:
     ],
 )
 def test_invalid_base_url_is_not_shown(url: str, problem: str) -> None:
-    told = base_url_problem(url)
-    assert told is not None
-    assert problem in told
-    assert "secret" not in told
+    found = base_url_problem(url)
+    assert found is not None
+    assert problem in found
+    assert "secret" not in found
 
 
 def test_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
