@@ -47,7 +47,7 @@ def _in_json(events: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html; for the runtime's see
     tests/stack/test_runtime.py.
     """
-    request, status = "", "success"
+    request, status, error = "", "success", ""
     trace: list[str] | None = None
     for event in events:
         message: str = event["message"]
@@ -57,22 +57,30 @@ def _in_json(events: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
             _, _, request, _, version = message.split()
             line = _platform(time, "platform.start", {"requestId": request, "version": version})
         elif request and message == "Traceback (most recent call last):":
-            status, trace = "error", []
+            # Again for each error in a chain: the runtime reports only the last one.
+            status, trace, error = "error", [], ""
             continue
-        elif trace is not None and message.startswith(" "):
-            trace.append(message)
+        elif trace is not None and not message.startswith(("END RequestId: ", "REPORT RequestId: ")):
+            if message.startswith(" "):
+                trace.append(message)
+            else:
+                error = error or message
             continue
-        elif trace is not None:
-            kind, _, text = message.partition(": ")
-            error = {"errorMessage": text, "errorType": kind.split(".")[-1], "requestId": request, "stackTrace": trace}
-            line, trace = {"timestamp": f"{time:%Y-%m-%dT%H:%M:%SZ}", "level": "ERROR", **error}, None
         elif report := _REPORT.match(message):
             size, used = int(report[3]), int(report[4])
             metrics = {"durationMs": float(report[2]), "memorySizeMB": size, "maxMemoryUsedMB": used}
             line = _platform(time, "platform.report", {"requestId": request, "metrics": metrics, "status": status})
         elif message.startswith("END RequestId: "):
-            continue
+            if trace is None:
+                continue
+            line, trace = _error(time, request, error, trace), None
         yield {**event, "message": json.dumps(line) if line else message}
+
+
+def _error(time: datetime, request: str, error: str, trace: Sequence[str]) -> dict[str, Any]:
+    kind, _, text = error.partition(": ")
+    shown = {"errorMessage": text, "errorType": kind.split(".")[-1], "requestId": request, "stackTrace": trace}
+    return {"timestamp": f"{time:%Y-%m-%dT%H:%M:%SZ}", "level": "ERROR", **shown}
 
 
 def _platform(time: datetime, kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
