@@ -246,6 +246,25 @@ def test_numbered_pages_are_listed(count: int, tells_total: bool, cap: int, api:
     assert api.requests[0] == "/v1/fine_tuning/jobs?page=0&page_size=100"
 
 
+# Without a total, the list is read twice.
+@pytest.mark.parametrize(("count", "tells_total", "requests"), [(100, True, 2), (130, True, 3), (130, False, 6)])
+def test_numbered_pages_end_with_the_total_or_a_short_page(
+    count: int, tells_total: bool, requests: int, api: SimulatedApi
+) -> None:
+    api.jobs = numbered(count, 1)
+    api.largest_page, api.tells_total = 50, tells_total
+    with paging(api, "page") as client:
+        assert len(listed(client)) == count
+    assert calls(api, r"jobs\?") == requests
+
+
+def test_last_page_may_hold_only_the_cursor(api: SimulatedApi, client: Client) -> None:
+    jobs = numbered(2, 1)
+    api.faults = [Fault(JOBS, api_faults.body({"data": data})) for data in (jobs, jobs[1:])]
+    assert ids(listed(client)) == [job["id"] for job in jobs]
+    assert calls(api, r"jobs\?") == 2
+
+
 @pytest.mark.parametrize("tells_total", [True, False])
 def test_server_that_ignores_page_is_an_error_naming_paging(tells_total: bool, api: SimulatedApi) -> None:
     api.ignores_place, api.tells_total = True, tells_total
@@ -395,7 +414,8 @@ def test_unreached_total_of_any_form_is_an_error(
 ) -> None:
     page = {"data": numbered(100, 1), "total": total} | more
     api.faults = [Fault(JOBS, api_faults.body(page), times=99)]
-    with pytest.raises(ApiError, match=r'"paging": "page" if'):
+    problem = "counts 250 jobs, but sent 100" if more else "repeats jobs that it sent before"
+    with pytest.raises(ApiError, match=rf'the server {problem}\..*"paging": "page" if'):
         listed(client)
 
 

@@ -83,7 +83,7 @@ class _Listing:
         if is_last and self._totals and len(self._seen) < min(self._totals):
             counted = f"counts {min(self._totals)} jobs, but sent {len(self._seen)}"
             raise ListChangedError(f"{reply.label}: the server {counted}. {_CURE}")
-        if jobs and not is_last:
+        if not is_last:
             self._longest, self._has_more = max(self._longest, len(jobs)), has_more
             self.previous_params = self.params
             self.params = self.params | ({"page": self.number} if "page" in self.params else {"after": jobs[-1]["id"]})
