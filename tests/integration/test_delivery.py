@@ -3,9 +3,11 @@
 import json
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -33,6 +35,7 @@ class RefusingEventBridge(ThreadingHTTPServer):
         self.refused_job = ""  # events of these jobs are always refused
         self.accepted: list[dict[str, Any]] = []
         self.batches: list[int] = []
+        self.times: list[float] = []
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -43,6 +46,7 @@ class Answer(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         entries = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["Entries"]
         self.server.batches.append(len(entries))
+        self.server.times.append(time.monotonic())
         results: list[dict[str, str]] = []
         for number, entry in enumerate(entries):
             if self.server.refusals > 0 and number % 3 == 0:
@@ -54,7 +58,8 @@ class Answer(BaseHTTPRequestHandler):
                 self.server.accepted.append(json.loads(entry["Detail"]))
         self.server.refusals -= 1
         failed = sum("ErrorCode" in result for result in results)
-        body = json.dumps({"FailedEntryCount": failed, "Entries": results}).encode()
+        count = {"FailedEntryCount": failed} if failed else {}  # a count of zero may be left out
+        body = json.dumps({"Entries": results} | count).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/x-amz-json-1.1")
         self.send_header("Content-Length", str(len(body)))
@@ -99,6 +104,22 @@ def test_permanently_refused_event_fails_the_run(refusing: RefusingEventBridge) 
     with pytest.raises(SnapshotError, match="EventBridge refuses 1 of the changes: ThrottlingException: Rate exceeded"):
         events.send(ORIGIN, some_changes(1), Deadline.after(60))
     assert refusing.accepted == []
+    assert refusing.batches == [1] * 5
+    waits = [later - earlier for earlier, later in pairwise(refusing.times)]
+    assert all(wait >= least for wait, least in zip(waits, (0.2, 0.4, 0.8, 1.6), strict=True))
+    assert waits[-1] < 3
+
+
+@pytest.mark.parametrize("refusing", [0], indirect=True)
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, ", …")])
+def test_error_names_five_refused_changes(count: int, more: str, refusing: RefusingEventBridge) -> None:
+    refusing.refused_job = "ftjob-"
+    with pytest.raises(SnapshotError) as caught:
+        events.send(ORIGIN, some_changes(count), Deadline.after(60))
+    names = ", ".join(f"ftjob-{number:024}" for number in range(5))
+    assert str(caught.value).endswith(
+        f"refuses {count} of the changes: MalformedDetail: Detail is malformed. ({names}{more})"
+    )
 
 
 @pytest.mark.parametrize("refusing", [99], indirect=True)
