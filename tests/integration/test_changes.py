@@ -4,7 +4,9 @@ from collections import Counter
 
 import pytest
 from aiohttp import web
+from snapshot import app
 from snapshot.changes import Changes
+from snapshot.errors import SnapshotError
 
 from tests.context import Context
 from tests.integration.deployment import Deployment, change_jobs, take_first_snapshot
@@ -90,6 +92,17 @@ def test_an_announced_shutdown_is_an_event(deployment: Deployment, bus: Queue) -
         "fine_tuned_model_count": 25,
         "snapshot_key": key,
     }
+
+
+@pytest.mark.usefixtures("bus")
+def test_events_leave_time_to_write_latest(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_first_snapshot(deployment)
+    change_jobs(deployment)
+    before = deployment.objects()["latest/default.tsv"]
+    monkeypatch.setattr(app, "_OUTPUT_SECONDS", 0)  # or the listing would not start with so little time left
+    with pytest.raises(SnapshotError, match=r"No time is left to send all changes\. Written before that: the dated"):
+        deployment.run(seconds=19)
+    assert deployment.objects()["latest/default.tsv"] == before
 
 
 def test_25_changes_at_once_are_25_events(deployment: Deployment, bus: Queue) -> None:

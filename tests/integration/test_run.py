@@ -173,7 +173,9 @@ def test_an_unreadable_latest_is_replaced(body: bytes, deployment: Deployment) -
     deployment.s3.put_object(Bucket=deployment.bucket, Key="latest/default.tsv", Body=body)
     deployment.run()
     assert len(deployment.rows()) == 250
-    assert any("previous snapshot cannot be read" in line["message"] for line in deployment.logged())
+    (line,) = (line for line in deployment.logged() if "previous snapshot cannot be read" in line["message"])
+    assert line["key"] == "latest/default.tsv"
+    assert line["cause"]
 
 
 def test_a_newer_run_s_latest_is_left_alone(deployment: Deployment) -> None:
