@@ -237,6 +237,14 @@ def test_log_lines_have_no_keys_of_an_earlier_run(deployment: Deployment) -> Non
     assert "source" not in deployment.logged()[-1]
 
 
+def test_logged_error_names_source_and_time(deployment: Deployment) -> None:
+    time = at(minutes=1)
+    with pytest.raises(SecretError):
+        deployment.run(source="team-a", time=time)
+    line = deployment.logged()[-1]
+    assert (line["level"], line["source"], line["snapshot_time"]) == ("ERROR", "team-a", time)
+
+
 def test_an_unexpected_error_is_logged_with_its_traceback(deployment: Deployment) -> None:
     context = Context(60)
     context._invoked_function_arn = None  # type: ignore[assignment]  # as no Lambda gives it
