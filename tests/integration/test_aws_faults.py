@@ -110,6 +110,7 @@ def test_invalid_aws_response_is_reported_and_repaired_by_the_next_run(
         deployment.run()
     assert len(str(caught.value)) < 1500  # without the HTML page
     assert deployment.api.key not in str(caught.value)
+    assert ("has no value" in str(caught.value)) == (kind == "neither text nor binary")  # what the user must correct
     flaky.set(None)
     deployment.run()
     if (call, kind) != (CALLS[5], "no etag"):  # in that case the object was written
