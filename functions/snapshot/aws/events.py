@@ -136,7 +136,7 @@ def _put(batch: list["PutEventsRequestEntryTypeDef"], bus: str, deadline: Deadli
         refused = [
             (entry, f"{result.get('ErrorCode', 'neither code nor EventId')}: {result.get('ErrorMessage', '-')}")
             for entry, result in zip(batch, results, strict=True)
-            if "ErrorCode" in result or "EventId" not in result
+            if "EventId" not in result
         ]
         if response.get("FailedEntryCount", 0) > len(refused):
             raise ValueError(f"{response['FailedEntryCount']} failures, but only {len(refused)} in the results")
