@@ -302,6 +302,7 @@ def assert_fails(deployment: Deployment, error: type[SnapshotError], message: st
     assert deployment.output == ""
     (line,) = (line for line in deployment.logged() if line["level"] == "ERROR")
     assert re.search(message, line["message"], re.DOTALL)
+    assert "response cannot be used" not in line["message"]  # the input is wrong, not the response
     assert line["message"].endswith("Nothing was written; the next run tries again.")
     assert "exception" not in line
 
