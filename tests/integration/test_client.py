@@ -66,6 +66,27 @@ def test_wait_beyond_the_deadline_fails_immediately(api: SimulatedApi) -> None:
     assert caught.value.status == 429
 
 
+def test_every_attempt_counts_as_a_request(api: SimulatedApi, client: Client) -> None:
+    assert client.requests_made == 0
+    api.faults = [Fault(JOBS, api_faults.status(429, retry_after_ms="1"), times=2)]
+    client.get(JOBS)
+    assert client.requests_made == len(api.requests) == 3
+
+
+def test_no_request_is_sent_after_the_deadline(api: SimulatedApi) -> None:
+    with Client(Credentials(api.key, api.base_url), Deadline.after(0)) as client:
+        with pytest.raises(OutOfTimeError, match=r"^GET /models, page 2: the invocation's time has run out"):
+            client.get("/models", page=", page 2")
+        assert client.requests_made == len(api.requests) == 0
+
+
+def test_call_may_have_a_deadline_of_its_own(api: SimulatedApi, client: Client) -> None:
+    api.faults = [Fault(JOBS, api_faults.silent)]
+    with ends_within(3), pytest.raises(OutOfTimeError, match=r"read timeout=0\.\d+\)\. No time is left"):
+        client.get(JOBS, deadline=Deadline.after(0.2))
+    assert len(api.requests) == 1
+
+
 def test_endless_response_fails_at_the_deadline(api: SimulatedApi) -> None:
     api.faults = [Fault(JOBS, api_faults.stalled)]
     with (
