@@ -17,7 +17,7 @@ INTEGRATION = {
     "api.client": ("client",),
     "api.connections": ("client",),
     "api.fine_tuning": ("client", "listing"),
-    "api.responses": ("client",),
+    "api.responses": ("client", "listing"),
     "app": ("run", "changes"),
     "aws.events": ("changes", "delivery"),
     "aws.secrets": ("run",),
