@@ -116,6 +116,16 @@ def test_retries_are_limited(api: SimulatedApi, client: Client) -> None:
     assert caught.value.status == 503
 
 
+def test_last_attempt_is_followed_by_no_wait(api: SimulatedApi) -> None:
+    api.faults = [Fault(JOBS, api_faults.status(503, "Overloaded.", Retry_After="60"))]
+    with (
+        ends_within(3),
+        Client(Credentials(api.key, api.base_url), Deadline.after(5)) as client,
+        pytest.raises(ApiError, match=r"Overloaded\. Given up after 1 attempts"),
+    ):
+        client.get(JOBS, attempts=1)
+
+
 def test_refused_connection_is_an_error(api: SimulatedApi) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
