@@ -609,6 +609,12 @@ def test_model_named_twice_keeps_its_date(order: int, api: SimulatedApi, client:
     assert models.unreadable_entries == 2
 
 
+def test_number_of_thousands_of_digits_hides_no_model(api: SimulatedApi, client: Client) -> None:
+    body = f'{{"data": [{{"id": "a", "shutdown_date": "2030-01-01", "created": {"9" * 5000}}}]}}'
+    api.faults = [Fault("/models", api_faults.body(body))]
+    assert fine_tuning.models(client)().shutdown_dates == {b"a": b"2030-01-01"}
+
+
 def test_models_that_do_not_arrive_in_time_are_named_in_the_error(api: SimulatedApi) -> None:
     api.faults = [Fault("/models", api_faults.trickling)]
     with Client(Credentials(api.key, api.base_url), Deadline.after(0.2)) as client:
