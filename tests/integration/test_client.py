@@ -558,7 +558,7 @@ def test_invalid_json_is_shown_without_the_gateway_s_values(api: SimulatedApi) -
     credentials = Credentials(api.key, api.base_url, default_headers={"X-Region": "no-secret-word"})
     with (
         Client(credentials, Deadline.after(60)) as client,
-        pytest.raises(ApiError, match=r"not JSON .*begin with '\[redacted\] is down'"),
+        pytest.raises(ApiError, match=r"^GET /fine_tuning/jobs .*not JSON .*begin with '\[redacted\] is down'"),
     ):
         client.get(JOBS, attempts=1)
 
@@ -567,7 +567,7 @@ def test_invalid_json_is_shown_without_the_gateway_s_values(api: SimulatedApi) -
 
 
 def test_retrieved_jobs_keep_their_own_labels(api: SimulatedApi, client: Client) -> None:
-    api.jobs = [payload(2), payload(1)]
+    api.jobs = [payload(2, status="failed", error={"code": "c", "message": "m"}), payload(1)]
     job_ids = [job["id"] for job in api.jobs]
     retrieved = fine_tuning.retrieve(client, job_ids)
     assert retrieved is not None
