@@ -14,9 +14,11 @@ from tests.sandbox.aws import EmbeddedAws
 # Tests of modules that call the API or AWS, besides tests/unit, which is enough for all others. A survivor costs all.
 INTEGRATION = {
     "api.advice": ("client",),
+    "api.calls": ("client", "listing"),
     "api.client": ("client",),
     "api.connections": ("client",),
     "api.fine_tuning": ("client", "listing"),
+    "api.pages": ("client", "listing"),
     "api.responses": ("client", "listing"),
     "app": ("run", "changes"),
     "aws.events": ("changes", "delivery"),
@@ -24,6 +26,7 @@ INTEGRATION = {
     "aws.snapshots": ("run",),
     "listing": ("listing", "overlap"),
     "previous": ("overlap",),
+    "reading": ("listing", "overlap"),
 }
 
 _running = EmbeddedAws().__enter__()
