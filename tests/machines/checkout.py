@@ -2,17 +2,12 @@
 
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.make import Printed, make
 from tests.sandbox.aws import ROOT
-
-
-class Done(NamedTuple):
-    """What a command printed."""
-
-    output: bytes
-    errors: str
 
 
 class Checkout(NamedTuple):
@@ -20,14 +15,9 @@ class Checkout(NamedTuple):
 
     folder: Path
 
-    def make(self, *words: str, environment: dict[str, str], status: int = 0, given: bytes = b"") -> Done:
-        """Run make, which must end with this status (2 if a recipe fails)."""
-        done = subprocess.run(
-            ["make", *words], cwd=self.folder, env=environment, input=given, capture_output=True, check=False
-        )
-        printed = Done(done.stdout, done.stderr.decode(errors="replace"))
-        assert done.returncode == status, f"{printed.output.decode(errors='replace')}\n{printed.errors}"
-        return printed
+    def make(self, *words: str, environment: Mapping[str, str], status: int = 0, given: str = "") -> Printed:
+        """Run make in the folder, as `tests.make.make`."""
+        return make(*words, environment=environment, folder=self.folder, given=given, status=status)
 
     def moved_to(self, folder: Path) -> "Checkout":
         """Rename the folder, and return the checkout."""

@@ -59,17 +59,17 @@ def test_standard_output_is_the_answer(
     settings = {name: value for name, value in unusual.items() if not name.startswith("AWS_")}
     operator = settings | aws.environment | {"CONFIRM": "yes"}
     stack = "STACK=other"
-    clone.make("secret", stack, environment=operator, given=api.secret.encode())
-    deployed = clone.make("deploy", stack, environment=operator, given=b"\n" * 30)
-    assert deployed.output == b"The stack other in us-east-1 is deployed.\n"
-    assert re.fullmatch(rb'\{"source": "default".*\}\n', clone.make("invoke", stack, environment=operator).output)
+    clone.make("secret", stack, environment=operator, given=api.secret)
+    deployed = clone.make("deploy", stack, environment=operator, given="\n" * 30)
+    assert deployed.output == "The stack other in us-east-1 is deployed.\n"
+    assert re.fullmatch(r'\{"source": "default".*\}\n', clone.make("invoke", stack, environment=operator).output)
     latest = clone.make("latest", stack, environment=operator).output.splitlines()
-    assert (latest[0].split(b"\t")[0], len(latest)) == (b"created_at", len(api.jobs) + 1)
+    assert (latest[0].split("\t")[0], len(latest)) == ("created_at", len(api.jobs) + 1)
     assert all(
-        re.match(rb"20\d\d-", line) for line in clone.make("logs", stack, environment=operator).output.splitlines()
+        re.match(r"20\d\d-", line) for line in clone.make("logs", stack, environment=operator).output.splitlines()
     )
     again = clone.make("deploy", stack, environment=operator)
-    assert again.output == b"Nothing changes: the stack other in us-east-1 is up to date.\n"
+    assert again.output == "Nothing changes: the stack other in us-east-1 is up to date.\n"
 
 
 @pytest.mark.parametrize("awk", AWKS)
@@ -79,7 +79,7 @@ def test_help_works_with_every_awk(awk: str, clone: Checkout, user: dict[str, st
         pytest.skip(f"{program} is not on this machine")
     (tmp_path / "awk").symlink_to(found)
     path = {"PATH": f"{tmp_path}:{user['PATH']}"}
-    assert b"\n  make run        Take a snapshot" in clone.make("help", environment=user | path).output
+    assert "\n  make run        Take a snapshot" in clone.make("help", environment=user | path).output
 
 
 def test_busybox_is_enough(clone: Checkout, user: dict[str, str], tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def checkout(tmp_path: Path) -> Checkout:
 
 
 def _sets_up(checkout: Checkout) -> bool:
-    return b"Installing the tools" in checkout.make("--dry-run", "lint", environment=dict(os.environ)).output
+    return "Installing the tools" in checkout.make("--dry-run", "lint", environment=dict(os.environ)).output
 
 
 def test_a_checkout_is_set_up_once(checkout: Checkout) -> None:
@@ -109,7 +109,7 @@ def test_checkout_is_set_up_again_after_its_python_was_removed(checkout: Checkou
 
 def test_the_function_is_built_again_only_if_it_differs(checkout: Checkout) -> None:
     def builds() -> bool:
-        return b"Building" in checkout.make("--dry-run", "build", environment=dict(os.environ)).output
+        return "Building" in checkout.make("--dry-run", "build", environment=dict(os.environ)).output
 
     modules = sorted(
         str(path.relative_to(checkout.folder)) for path in checkout.folder.glob("functions/snapshot/**/*.py")

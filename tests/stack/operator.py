@@ -3,8 +3,9 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
+from tests.make import Printed, make
 from tests.sandbox.aws import ROOT, EmbeddedAws
 from tests.sandbox.stack import sam_environment
 
@@ -17,13 +18,6 @@ def until(printed: IO[bytes], text: str) -> bytes:
     return shown
 
 
-class Printed(NamedTuple):
-    """What a command printed: standard output, and standard error."""
-
-    output: str
-    errors: str
-
-
 class Operator:
     """A user with credentials for the account, and with files of answers in `folder`."""
 
@@ -31,22 +25,11 @@ class Operator:
         self.folder = folder
         # Variables that recipes use are exported, as in an operator's shell.
         used = {"key": "x", "value": "x", "secret": "x"}
-        own = {name: value for name, value in sam_environment(aws).items() if not name.startswith("MAKE")}
-        self.environment = used | own | {"HOME": str(folder), "ANSWERS_FOLDER": str(folder)}
+        self.environment = used | sam_environment(aws) | {"HOME": str(folder), "ANSWERS_FOLDER": str(folder)}
 
     def make(self, *words: str, given: str | bytes = "", status: int = 0, **environment: str) -> Printed:
-        """Run make with this standard input; it must end with this status (2 if a recipe fails)."""
-        done = subprocess.run(
-            ["make", "--silent", *words],
-            cwd=ROOT,
-            env=self.environment | environment,
-            input=given.encode() if isinstance(given, str) else given,
-            capture_output=True,
-            check=False,
-        )
-        printed = Printed(done.stdout.decode(), done.stderr.decode())
-        assert done.returncode == status, "\n".join(printed)
-        return printed
+        """Run make as this operator, as `tests.make.make`."""
+        return make("--silent", *words, environment=self.environment | environment, given=given, status=status)
 
     def make_at_a_terminal(self, *words: str, prompt: str, typed: str) -> str:
         """Run make at a terminal, and type after the prompt; return what the terminal shows."""

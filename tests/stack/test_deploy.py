@@ -11,8 +11,9 @@ from operations import deploy, parameters
 from operations.errors import OperationError
 from operations.stack import Stack, Target
 
+from tests.make import Printed
 from tests.sandbox.aws import ROOT, EmbeddedAws
-from tests.stack.operator import Operator, Printed, until
+from tests.stack.operator import Operator, until
 
 FILE = "samconfig.team.toml"
 DEPLOYED = "The stack team in us-east-1 is deployed.\n"

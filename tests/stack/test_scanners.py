@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.documents import TEMPLATE
 from tests.loopback import LoopbackServer
+from tests.make import make
 from tests.sandbox.aws import ROOT
 
 
@@ -57,15 +57,8 @@ def database() -> Iterator[VulnerabilityDatabase]:
 
 
 def test_audit_checks_every_package(database: VulnerabilityDatabase) -> None:
-    done = subprocess.run(
-        ["make", "--silent", "audit"],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-        | {"PIP_AUDIT_VULNERABILITY_SERVICE": "osv", "PIP_AUDIT_OSV_URL": f"http://127.0.0.1:{database.server_port}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    address = f"http://127.0.0.1:{database.server_port}"
+    osv = {"PIP_AUDIT_VULNERABILITY_SERVICE": "osv", "PIP_AUDIT_OSV_URL": address}
+    make("--silent", "audit", environment=os.environ | osv)
     requirements = (ROOT / "functions/snapshot/requirements.txt").read_text()
     assert sorted(database.asked) == sorted(line.split("==")[0] for line in requirements.splitlines() if "==" in line)

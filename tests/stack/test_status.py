@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.documents import examples, section
+from tests.make import Printed
 from tests.sandbox.api import SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
 from tests.sandbox.stack import Stack
-from tests.stack.operator import Operator, Printed
+from tests.stack.operator import Operator
 
 ADDRESS = "someone@example.com"
 
