@@ -48,7 +48,7 @@ class Read(NamedTuple):
     def signature(self) -> str:
         """Return a hash that is equal for two readings if no job was created, changed or moved between them."""
         jobs = (f"{job_id} {table.status(line)}\n" for job_id, line in self.listed.items())
-        return hashlib.sha256("".join(jobs).encode("utf-8", "replace")).hexdigest()
+        return hashlib.sha256("".join(jobs).encode()).hexdigest()
 
 
 def read(client: Client, before: PreviousTable, *, full: bool) -> Read:

@@ -137,6 +137,13 @@ def test_events_of_an_ended_job_are_requested_once(
     assert calls(api, "/events") == requests
 
 
+def test_unchanged_line_of_an_active_job_is_the_same_object(api: SimulatedApi, client: Client) -> None:
+    api.jobs = [payload(2, status="running", finished_at=None), payload(1)]
+    before = list_jobs(client, [], full=True).lines
+    lines = list_jobs(client, before, full=True).lines
+    assert all(line is known for line, known in zip(lines, before, strict=True))
+
+
 # --- shutdown_date ---
 
 
