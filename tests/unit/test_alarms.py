@@ -157,6 +157,23 @@ def test_an_outage_of_two_hours_sends_each_alarm_at_most_once(name: str, other_s
     assert list(mails(alarm, values)) == EXPECTED_MAILS[name]
 
 
+def test_source_without_jobs_is_not_a_missing_snapshot() -> None:
+    values = [(float(time), 1.0 if time < START else 0.0) for time in range(0, END, 15 * MINUTE)]
+    assert list(mails(deployed(ALARMS["SnapshotMissing"]), values)) == []
+
+
+@pytest.mark.parametrize(("days", "expected"), [(31, []), (30, [ALARM]), (29, [ALARM])])
+def test_shutdown_is_near_from_the_parameter_s_day_on(days: float, expected: list[str]) -> None:
+    values = [(float(time), 99.0 if time < START else days) for time in range(0, END, 15 * MINUTE)]
+    alarm = deployed(ALARMS["ModelShutdownNear"]) | {"Period": 15 * MINUTE}  # so that the earlier days do not count
+    assert list(mails(alarm, values)) == expected
+
+
+def test_shutdown_is_reported_once_if_runs_are_half_a_day_apart() -> None:
+    values = [(float(time), 9.0) for time in range(START, START + 86400, 12 * HOUR)]
+    assert list(mails(deployed(ALARMS["ModelShutdownNear"]), values)) == [ALARM]
+
+
 @pytest.mark.parametrize("name", ALARMS)
 def test_longest_name_and_description_fit_cloudwatch_s_limits(name: str) -> None:
     # The limits: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
