@@ -308,7 +308,35 @@ def test_incomplete_single_response_is_an_error(api: SimulatedApi) -> None:
         listed(client)
 
 
+@pytest.mark.parametrize(("new", "is_full"), [(0, False), (5, False), (30, True)])
+def test_numbered_pages_without_a_total_are_skipped_after_the_first_only(
+    new: int, is_full: bool, api: SimulatedApi
+) -> None:
+    """A job that is removed moves others to a page already read, so a second page proves nothing."""
+    api.jobs, api.largest_page = numbered(60, 1), 25
+    with paging(api, "page") as client:
+        before = list_jobs(client, [], full=True).lines
+        api.jobs = [*numbered(60 + new, 61), *api.jobs]
+        listing = list_jobs(client, before, full=False)
+    assert (len(listing.lines), listing.full) == (60 + new, is_full)
+
+
 # --- Lists that change while they are read ---
+
+
+def test_list_of_one_page_is_read_once_in_any_order(api: SimulatedApi, client: Client) -> None:
+    api.jobs = [payload(2), payload(3), payload(1)]
+    assert len(listed(client)) == 3
+    assert calls(api, r"jobs\?") == 1
+
+
+@pytest.mark.parametrize("step", [1, -1], ids=["newest first", "oldest first"])
+def test_jobs_of_one_second_do_not_disturb_the_order(step: int, api: SimulatedApi, client: Client) -> None:
+    jobs = numbered(30, 1)
+    jobs[15] = jobs[15] | {"created_at": jobs[14]["created_at"]}
+    api.jobs, api.largest_page = jobs[::step], 10
+    assert len(listed(client)) == 30
+    assert calls(api, r"jobs\?") == 3
 
 
 @pytest.mark.parametrize("unknown_cursor", ["404", "restart"])
