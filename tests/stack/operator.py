@@ -33,7 +33,8 @@ class Operator:
 
     def make_at_a_terminal(self, *words: str, prompt: str, typed: str) -> str:
         """Run make at a terminal, and type after the prompt; return what the terminal shows."""
-        spawn = "import pty, sys; pty.spawn(sys.argv[1:])"
+        # Tests that run in the background, as in `make test &`, ignore Ctrl-C, and so would the command.
+        spawn = "import pty, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); pty.spawn(sys.argv[1:])"
         with subprocess.Popen(
             [sys.executable, "-c", spawn, "make", "--silent", *words],
             cwd=ROOT,
