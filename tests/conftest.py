@@ -18,12 +18,12 @@ _FOR_TERMINALS = {"COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR"}
 for name in (_FOR_COMMANDS | _FOR_TERMINALS) & os.environ.keys():
     del os.environ[name]
 
-settings.register_profile("soak", max_examples=2000, deadline=None)
+settings.register_profile("soak", max_examples=4000, deadline=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the length of the soak test and its seed; `make soak` sets both."""
-    parser.addoption("--ticks", type=int, default=40, help="schedule ticks of the soak")
+    parser.addoption("--ticks", type=int, default=24, help="schedule ticks of the soak")
     parser.addoption("--seed", type=int, default=1, help="seed of the soak's chances")
 
 

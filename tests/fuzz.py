@@ -12,7 +12,7 @@ anything = st.recursive(
 
 
 def examples(count: int) -> int:
-    """Return `count` for hypothesis's default profile, 20 times as many for that of `make soak`."""
+    """Return `count` for hypothesis's default profile, 40 times as many for that of `make soak`."""
     default = settings.get_profile("default").max_examples
     current = settings.get_profile(settings.get_current_profile_name()).max_examples
     return count * current // default

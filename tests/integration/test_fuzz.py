@@ -95,7 +95,7 @@ retrieved = st.dictionaries(st.sampled_from(Job._fields), anything, max_size=2).
 )
 
 
-@settings(same_api, max_examples=examples(300))
+@settings(same_api, max_examples=examples(150))
 @given(path=st.sampled_from(PATHS), answer=lists | retrieved | jobs | anything, full=st.booleans())
 @example(path="/models", answer={"id": "a", "data": [{"id": "a", "shutdown_date": {"id": "b"}}]}, full=False)
 @example(path="/fine_tuning/jobs", answer={"data": [payload(1, trained_tokens=10**400)], "has_more": False}, full=True)
@@ -129,7 +129,7 @@ corrupted = st.builds(
 )
 
 
-@settings(same_api, max_examples=examples(100))
+@settings(same_api, max_examples=examples(50))
 @given(path=st.sampled_from(PATHS), content=st.sampled_from(MALFORMED) | corrupted | st.binary())
 def test_any_bytes_in_a_response_are_an_error(
     path: str, content: bytes, asked: SimulatedApi, before: list[Line]
@@ -184,7 +184,7 @@ wrapped_events = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=examples(500), deadline=None)
+@settings(max_examples=examples(250), deadline=None)
 @given(anything | bare_events | wrapped_events)
 @example({"time": "0001-01-01\ud80000:00:00+00:00"})
 def test_any_event_is_a_run_or_an_error(event: Any) -> None:
@@ -206,7 +206,7 @@ secrets = visible | st.fixed_dictionaries(
 ).map(json.dumps)
 
 
-@settings(same_api, max_examples=examples(200))
+@settings(same_api, max_examples=examples(100))
 @given(secret=secrets)
 def test_an_accepted_key_arrives_as_it_is(secret: str, asked: SimulatedApi) -> None:
     try:
@@ -249,7 +249,7 @@ def good(deployment: Deployment) -> tuple[list[Line], str]:
     return lines_of(answer["Body"].read()), answer["Metadata"]["view"]
 
 
-@settings(same_api, max_examples=examples(30))
+@settings(same_api, max_examples=examples(15))
 @given(data=st.data(), stamp=stamps, same_view=st.booleans())
 def test_any_content_of_latest_is_handled(
     data: st.DataObject,

@@ -293,7 +293,7 @@ def test_second_reading_is_read_ahead_too(api: SimulatedApi, client: Client) -> 
 def test_read_ahead_gives_the_same_table_for_a_changed_account(seed: int, api: SimulatedApi, client: Client) -> None:
     chance = random.Random(seed)
     api.jobs, known = [payload(number) for number in range(60, 0, -1)], list[Line]()
-    for number in range(examples(25)):
+    for number in range(examples(15)):
         api.largest_page = chance.choice([3, 7, 7, 7, 100])
         api.tells_has_more = chance.random() < 0.8
         api.jobs = changed(chance, api.jobs, 1000 * (number + 1))

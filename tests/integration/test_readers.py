@@ -77,7 +77,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("readers") / "table.tsv"
 
 
-@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(jobs=payloads())
 @example(jobs=[payload(n, model=text, metadata={text: text}, status=f"{text}x") for n, text in enumerate(NASTY)])
 def test_every_tsv_reader_sees_the_same_fields(jobs: list[dict[str, Any]], file: Path) -> None:
