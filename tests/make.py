@@ -1,11 +1,22 @@
 """make, as the tests run it."""
 
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.sandbox.aws import ROOT
+
+# The beginning of a command to which a test sends SIGINT or SIGHUP. A shell makes what it starts with & or nohup ignore
+# them, and programs inherit that: without this, the command would ignore them too, and the test would wait forever.
+_DEFAULT_SIGNALS = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+WITH_SIGNALS = (sys.executable, "-c", _DEFAULT_SIGNALS)
 
 
 class Printed(NamedTuple):

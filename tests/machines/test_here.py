@@ -13,6 +13,7 @@ from tests.environment import way_out
 from tests.machines.checkout import Checkout, copy_to
 from tests.machines.proxy import Proxy
 from tests.machines.user import settings
+from tests.make import WITH_SIGNALS
 from tests.sandbox.aws import ROOT
 from tests.sandbox.sandbox import for_a_shell
 
@@ -49,7 +50,7 @@ def test_a_signal_leaves_no_process_and_no_folder(
 ) -> None:
     """The signal goes to make only, as from `kill`, or to its whole process group, as from a terminal that closes."""
     with subprocess.Popen(
-        ["make", "--silent", target],
+        [*WITH_SIGNALS, "make", "--silent", target],
         cwd=ROOT,
         env=os.environ | {"TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,

@@ -89,6 +89,18 @@ class Stack:
         by_name = {alarm["AlarmName"]: alarm for alarm in described}
         return {logical_id: by_name[name] for logical_id, name in names.items()}
 
+    def schedules(self) -> list[dict[str, Any]]:
+        """Return the stack's schedules as GetSchedule returns them."""
+        scheduler, group = self.aws.client("scheduler"), self.outputs["ScheduleGroup"]
+        names = [schedule["Name"] for schedule in scheduler.list_schedules(GroupName=group)["Schedules"]]
+        return [{**scheduler.get_schedule(GroupName=group, Name=name)} for name in names]
+
+    def lifecycle(self) -> dict[str, dict[str, Any]]:
+        """Return the lifecycle rules of the stack's bucket, by id, in their order."""
+        s3 = self.aws.client("s3")
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=self.outputs["SnapshotBucket"])["Rules"]
+        return {rule["ID"]: {**rule} for rule in rules}
+
     def _deploy(self) -> None:
         cloudformation = self.aws.client("cloudformation")
         stack, change_set = (

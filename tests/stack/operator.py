@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
-from tests.make import Printed, make
+from tests.make import WITH_SIGNALS, Printed, make
 from tests.sandbox.aws import ROOT, EmbeddedAws
 from tests.sandbox.stack import sam_environment
 
@@ -33,10 +33,9 @@ class Operator:
 
     def make_at_a_terminal(self, *words: str, prompt: str, typed: str) -> str:
         """Run make at a terminal, and type after the prompt; return what the terminal shows."""
-        # Tests that run in the background, as in `make test &`, ignore Ctrl-C, and so would the command.
-        spawn = "import pty, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); pty.spawn(sys.argv[1:])"
+        spawn = "import pty, sys; pty.spawn(sys.argv[1:])"
         with subprocess.Popen(
-            [sys.executable, "-c", spawn, "make", "--silent", *words],
+            [*WITH_SIGNALS, sys.executable, "-c", spawn, "make", "--silent", *words],
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.PIPE,

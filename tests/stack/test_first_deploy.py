@@ -15,12 +15,6 @@ CONDITION = """SnapshotsExpire:
       - '0'"""
 
 
-def lifecycle(stack: Stack) -> dict[str, dict[str, object]]:
-    """Return the lifecycle rules of the stack's bucket, by id."""
-    found = stack.aws.client("s3").get_bucket_lifecycle_configuration(Bucket=stack.outputs["SnapshotBucket"])
-    return {rule["ID"]: rule for rule in found["Rules"]}
-
-
 def test_a_number_compared_with_a_parameter_fails_the_first_deployment(aws: EmbeddedAws) -> None:
     """With 0 for «forever», the rule would expire objects after 0 days, which S3 refuses."""
     text = BUILT_TEMPLATE.read_text()
@@ -57,7 +51,7 @@ def test_a_number_compared_with_a_parameter_fails_the_first_deployment(aws: Embe
 @pytest.mark.parametrize("days", ["0", "30"])
 def test_dated_snapshots_expire_only_with_a_retention(days: str, aws: EmbeddedAws) -> None:
     stack = Stack(aws, f"keeps{days}", {"ScheduleState": "DISABLED", "SnapshotRetentionDays": days})
-    rules = lifecycle(stack)
+    rules = stack.lifecycle()
     assert rules["old-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert ("dated-snapshots" in rules) == (days != "0")
     if days != "0":

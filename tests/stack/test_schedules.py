@@ -3,7 +3,6 @@
 import json
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -20,15 +19,9 @@ def disabled(aws: EmbeddedAws) -> Stack:
     return Stack(aws, "Other", {"ScheduleState": "DISABLED"})
 
 
-def schedules(stack: Stack) -> list[dict[str, Any]]:
-    scheduler, group = stack.aws.client("scheduler"), stack.outputs["ScheduleGroup"]
-    names = [schedule["Name"] for schedule in scheduler.list_schedules(GroupName=group)["Schedules"]]
-    return [{**scheduler.get_schedule(GroupName=group, Name=name)} for name in names]
-
-
 def test_each_source_has_its_schedules_with_its_name_and_the_scheduled_time(stack: Stack) -> None:
     inputs = []
-    for schedule in schedules(stack):
+    for schedule in stack.schedules():
         target = schedule["Target"]
         inputs.append(json.loads(target["Input"]))
         assert target["RetryPolicy"] == {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 900}
@@ -41,7 +34,7 @@ def test_each_source_has_its_schedules_with_its_name_and_the_scheduled_time(stac
 
 
 def test_no_schedule_is_enabled_if_the_parameter_disables_them(disabled: Stack) -> None:
-    assert [schedule["State"] for schedule in schedules(disabled)] == ["DISABLED", "DISABLED"]
+    assert [schedule["State"] for schedule in disabled.schedules()] == ["DISABLED", "DISABLED"]
 
 
 def test_two_stacks_in_one_account_do_not_clash(disabled: Stack, stack: Stack, shared_api: SimulatedApi) -> None:

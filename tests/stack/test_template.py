@@ -90,9 +90,9 @@ OLD_VERSIONS = ("", {"NoncurrentDays": 30}, None)
 QUERY_RESULTS = ("athena/", {"NoncurrentDays": 1}, 7)
 
 
-def expiry(aws: EmbeddedAws, bucket: str) -> list[tuple[str, Any, int | None]]:
+def expiry(stack: Stack) -> list[tuple[str, Any, int | None]]:
     """Return prefix, expiry of old versions, and expiry in days of each rule of a bucket."""
-    rules = aws.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    rules = stack.lifecycle().values()
     assert {rule["Status"] for rule in rules} == {"Enabled"}
     return [
         (
@@ -105,18 +105,16 @@ def expiry(aws: EmbeddedAws, bucket: str) -> list[tuple[str, Any, int | None]]:
 
 
 def test_snapshots_are_kept_forever_by_default(stack: Stack) -> None:
-    assert expiry(stack.aws, stack.outputs["SnapshotBucket"]) == [OLD_VERSIONS, QUERY_RESULTS]
+    assert expiry(stack) == [OLD_VERSIONS, QUERY_RESULTS]
 
 
 def test_only_dated_snapshots_expire_if_asked_for(aws: EmbeddedAws) -> None:
     stack = Stack(aws, "expiring", {"SnapshotRetentionDays": "400", "ScheduleState": "DISABLED"})
-    assert expiry(aws, stack.outputs["SnapshotBucket"]) == [OLD_VERSIONS, ("snapshots/", None, 400), QUERY_RESULTS]
+    assert expiry(stack) == [OLD_VERSIONS, ("snapshots/", None, 400), QUERY_RESULTS]
 
 
 def test_parts_of_an_unfinished_upload_are_deleted(stack: Stack) -> None:
-    bucket = stack.outputs["SnapshotBucket"]
-    rules = stack.aws.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-    assert rules[0]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    assert stack.lifecycle()["old-versions"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 
 
 def test_old_versions_are_kept(stack: Stack) -> None:
@@ -199,10 +197,9 @@ def test_no_log_level_of_lambda_drops_the_metrics(stack: Stack) -> None:
 
 
 def test_the_full_listing_is_at_a_minute_of_its_own(stack: Stack) -> None:
-    scheduler, group = stack.aws.client("scheduler"), stack.outputs["ScheduleGroup"]
-    names = [schedule["Name"] for schedule in scheduler.list_schedules(GroupName=group)["Schedules"]]
-    schedules = [scheduler.get_schedule(GroupName=group, Name=name) for name in names]
-    daily = {found["ScheduleExpression"] for found in schedules if "full" in json.loads(found["Target"]["Input"])}
+    daily = {
+        found["ScheduleExpression"] for found in stack.schedules() if "full" in json.loads(found["Target"]["Input"])
+    }
     assert daily == {"cron(7 3 * * ? *)"}
     assert "03:07" in TEMPLATE["Parameters"]["ScheduleExpression"]["Description"]
 
