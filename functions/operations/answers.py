@@ -17,9 +17,7 @@ from operations.terminal import say
 
 DEFAULT_STACK = "fine-tuning-snapshots"
 ROOT = Path(__file__).parents[2]
-# The operators in the tests have their own folders.
-_FOLDER = Path(os.environ.get("ANSWERS_FOLDER") or ROOT)
-_VERSION_1 = _FOLDER / "samconfig.local.toml"  # the only file of version 1, for any stack
+_VERSION_1 = "local"  # the stack in the name of the only file of version 1, which is for any stack
 
 
 class Answers(NamedTuple):
@@ -32,12 +30,14 @@ class Answers(NamedTuple):
 
 def file(stack: str) -> Path:
     """Return the path of a stack's file."""
-    return _FOLDER / f"samconfig.{stack}.toml"
+    # The operators in the tests have their own folders.
+    return Path(os.environ.get("ANSWERS_FOLDER") or ROOT, f"samconfig.{stack}.toml")
 
 
 def stacks() -> list[str]:
     """Return the names of the stacks that have a file."""
-    return sorted(path.name.removeprefix("samconfig.").removesuffix(".toml") for path in _FOLDER.glob(file("*").name))
+    every = file("*")
+    return sorted(path.name.removeprefix("samconfig.").removesuffix(".toml") for path in every.parent.glob(every.name))
 
 
 def read(stack: str) -> Answers | None:
@@ -73,22 +73,24 @@ def write(stack: str, region: str, parameters: Mapping[str, str]) -> None:
 
 def remove_half_made(stack: str) -> None:
     """Remove what a `make deploy` left that was killed while it wrote the file of a stack."""
-    for half_made in _FOLDER.glob(f"{file(stack).name}.*"):
+    path = file(stack)
+    for half_made in path.parent.glob(f"{path.name}.*"):
         half_made.unlink(missing_ok=True)
 
 
 def take_over_version_1() -> None:
     """Rename the only file of version 1 after its stack; raises OperationError if both files exist."""
-    if not _VERSION_1.exists():
+    old = file(_VERSION_1)
+    if not old.exists():
         return
-    stack = _settings(_VERSION_1).get("stack_name", DEFAULT_STACK)
+    stack = _settings(old).get("stack_name", DEFAULT_STACK)
     path = file(stack)
-    if path == _VERSION_1:
+    if path == old:
         return
     if path.exists():
-        raise OperationError(f"{_VERSION_1.name} and {path.name} are both for the stack {stack}: delete the older one.")
-    _VERSION_1.rename(path)
-    say(f"Your answers have moved from {_VERSION_1.name} to {path.name}: each stack now has its own file.")
+        raise OperationError(f"{old.name} and {path.name} are both for the stack {stack}: delete the older one.")
+    old.rename(path)
+    say(f"Your answers have moved from {old.name} to {path.name}: each stack now has its own file.")
 
 
 def _settings(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from operations import deploy, parameters
 from operations.errors import OperationError
-from operations.stack import Stack, Target
+from operations.stack import Stack, Target, describe
 
 from tests.make import Printed
 from tests.sandbox.aws import ROOT, EmbeddedAws
@@ -75,6 +75,14 @@ def colleague(aws: EmbeddedAws, first: Printed, tmp_path: Path) -> Operator:
 
 
 @pytest.fixture
+def prepared(colleague: Operator, target: Target, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    """A colleague whose file has the parameters of the deployed stack."""
+    monkeypatch.setenv("ANSWERS_FOLDER", str(colleague.folder))
+    deploy._prepare_answers(target, describe(target))
+    return colleague
+
+
+@pytest.fixture
 def target(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Target:
     """The team's stack, for functions that are called in this process."""
     for name, value in aws.environment.items():
@@ -97,15 +105,15 @@ def test_first_deployment_asks_and_keeps_the_answers(first: Printed, operator: O
 
 def test_name_and_region_are_asked_for_where_nothing_names_them(aws: EmbeddedAws, tmp_path: Path) -> None:
     newcomer = Operator(aws, tmp_path)
-    printed = newcomer.make("deploy", given="us-east-1\nmine\n", status=2, AWS_DEFAULT_REGION="")
+    printed = newcomer.run("deploy", given="us-east-1\nmine\n", status=1, AWS_DEFAULT_REGION="")
     assert printed.output == ""
     assert "The stack mine in us-east-1 is new." in printed.errors
-    assert "The stack mine in us-east-1 is new." in newcomer.make("deploy", given="mine\n", status=2).errors
-    assert "'a_b' is not a valid stack name" in newcomer.make("deploy", given="a_b\n", status=2).errors
+    assert "The stack mine in us-east-1 is new." in newcomer.run("deploy", given="mine\n", status=1).errors
+    assert "'a_b' is not a valid stack name" in newcomer.run("deploy", given="a_b\n", status=1).errors
 
 
 def test_interrupted_prompts_keep_no_answers(operator: Operator) -> None:
-    printed = operator.make("deploy", "STACK=unfinished", given="default\n", status=2)
+    printed = operator.run("deploy", "STACK=unfinished", given="default\n", status=1)
     assert "No answer on standard input: nothing was changed." in printed.errors
     assert "samconfig.unfinished.toml" not in files(operator)
 
@@ -137,28 +145,29 @@ def test_failed_first_deployment_can_be_repeated(aws: EmbeddedAws, tmp_path: Pat
     before = aws.buckets()
     given = typed(ScheduleExpression="cron(0 12 * *)", ScheduleState="DISABLED")
     reason = "Invalid Schedule Expression cron(0 12 * *)."
-    failed = operator.make("deploy", "STACK=mended", given=given, status=2)
+    failed = operator.run("deploy", "STACK=mended", given=given, status=1)
     assert failed.output == ""
     assert f"{reason}\nIf a parameter is wrong, correct it in samconfig.mended.toml." in failed.errors
     assert {name for name in aws.buckets() - before if name.startswith("mended")} == set()
 
     edit(operator, "mended", ScheduleExpression="cron(0 12 * * ? *)")
-    refused = operator.make("deploy", status=2).errors
+    refused = operator.run("deploy", status=1).errors
     assert reason in refused
     assert "The stack is in ROLLBACK_COMPLETE and can only be deleted." in refused
     assert "set CONFIRM=yes" in refused
-    assert operator.make("deploy", "CONFIRM=yes").output == "The stack mended in us-east-1 is deployed.\n"
+    assert operator.run("deploy", "CONFIRM=yes").output == "The stack mended in us-east-1 is deployed.\n"
 
 
 # --- Several operators, several stacks ---
 
 
 def test_fresh_clone_deploys_what_the_stack_has(colleague: Operator, operator: Operator) -> None:
-    printed = colleague.make("deploy", "STACK=team")
+    printed = colleague.run("deploy", "STACK=team", AWS_DEFAULT_REGION="", AWS_REGION="us-east-1")
     assert printed.output == UNCHANGED
     assert f"The stack team in us-east-1 exists: its parameters are now in {FILE}." in printed.errors
     assert answers(colleague) == answers(operator)
-    assert colleague.make("deploy", AWS_DEFAULT_REGION="eu-west-1").output == UNCHANGED  # the file has the region
+    logs = colleague.run("logs", AWS_DEFAULT_REGION="eu-west-1")  # the file has the region
+    assert logs.errors.startswith("Nothing was logged")
 
 
 def test_file_of_version_1_is_taken_over(colleague: Operator) -> None:
@@ -168,7 +177,8 @@ def test_file_of_version_1_is_taken_over(colleague: Operator) -> None:
         + 'region = "us-east-1"\n'
         + r'parameter_overrides = "Sources=\"default,team-b\" ScheduleState=\"DISABLED\" KmsKeyArn=\"\""'
     )
-    printed = colleague.make("deploy", AWS_DEFAULT_REGION="eu-west-1")  # the file's region has priority
+    elsewhere = {"AWS_DEFAULT_REGION": "eu-west-1", "SAM_TEMPLATE_FILE": "/no/such.yaml"}
+    printed = colleague.run("deploy", **elsewhere)  # the region of the file, and the template of the project count
     assert f"Your answers have moved from samconfig.local.toml to {FILE}:" in printed.errors
     assert printed.output == UNCHANGED
     assert files(colleague) == [FILE]
@@ -178,19 +188,19 @@ def test_name_of_version_1_s_file_is_no_stack_s(colleague: Operator, operator: O
     old, new = colleague.folder / "samconfig.local.toml", colleague.folder / FILE
     old.write_text((operator.folder / FILE).read_text())
     new.write_text("the newer one")
-    errors = colleague.make("deploy", status=2).errors
+    errors = colleague.run("deploy", status=1).errors
     assert errors.startswith(f"samconfig.local.toml and {FILE} are both for the stack team: delete the older one.\n")
     assert new.read_text() == "the newer one"
     new.unlink()
     old.write_text('[default.global.parameters]\nstack_name = "local"\n')  # with its own name
-    assert colleague.make("logs", status=2).errors.startswith("There is no stack local in us-east-1.")
+    assert colleague.run("logs", status=1).errors.startswith("There is no stack local in us-east-1.")
     assert files(colleague) == ["samconfig.local.toml"]
 
 
 def test_settings_in_the_file_count(colleague: Operator) -> None:
     def error_of(line: str, target: str = "deploy") -> str:
         (colleague.folder / FILE).write_text(f"[default.deploy.parameters]\n{line}\n")
-        return colleague.make(target, status=2).errors
+        return colleague.run(target, status=1).errors
 
     assert error_of('parameter_overrides = "Sources"').startswith(f"{FILE}: parameter_overrides cannot be read (")
     assert "The config profile (nobody) could not be found" in error_of('profile = "nobody"', "status")
@@ -200,17 +210,9 @@ def test_settings_in_the_file_count(colleague: Operator) -> None:
     assert f"\nIf a parameter is wrong, correct it in {FILE}. Then run `make deploy` again.\n" in from_sam
 
 
-def test_region_and_template_are_those_of_the_deployment(colleague: Operator) -> None:
-    printed = colleague.make(
-        "deploy", "STACK=team", SAM_TEMPLATE_FILE="/no/such.yaml", AWS_DEFAULT_REGION="", AWS_REGION="us-east-1"
-    )
-    assert printed.output == UNCHANGED
-
-
-def test_removal_is_shown_and_confirmed(colleague: Operator, aws: EmbeddedAws) -> None:
-    colleague.make("deploy", "STACK=team")
-    edit(colleague, Sources="default", NotificationEmail="b@example.com")
-    refused = colleague.make("deploy", status=2)
+def test_removal_is_shown_and_confirmed(prepared: Operator, aws: EmbeddedAws) -> None:
+    edit(prepared, Sources="default", NotificationEmail="b@example.com")
+    refused = prepared.run("deploy", status=1)
     assert (
         f"{FILE} differs from the deployed stack. This deployment changes\n  Sources: default,team-b -> default\n"
         in (refused.errors)
@@ -223,27 +225,28 @@ def test_removal_is_shown_and_confirmed(colleague: Operator, aws: EmbeddedAws) -
     summaries = aws.client("cloudformation").list_change_sets(StackName="team")["Summaries"]
     assert [summary for summary in summaries if summary["ExecutionStatus"] == "AVAILABLE"] == []
 
-    shown = colleague.make_at_a_terminal("deploy", prompt="Deploy it? [y/N]", typed="y\n")
+    shown = prepared.make_at_a_terminal("deploy", prompt="Deploy it? [y/N]", typed="y\n")
     assert DEPLOYED.strip() in shown
     assert "RegularListingteamb" not in resources(aws)
 
 
-def test_addition_needs_no_confirmation(colleague: Operator, aws: EmbeddedAws) -> None:
-    colleague.make("deploy", "STACK=team")
-    edit(colleague, Sources=answers(colleague)["Sources"] + ",added", SnapshotMissingHours="3")
-    assert colleague.make("deploy").output == DEPLOYED
+def test_addition_needs_no_confirmation(prepared: Operator, aws: EmbeddedAws) -> None:
+    edit(prepared, Sources=answers(prepared)["Sources"] + ",added", SnapshotMissingHours="3")
+    assert prepared.run("deploy").output == DEPLOYED
     assert "RegularListingadded" in resources(aws)
 
 
-def test_file_of_a_killed_deploy_is_ignored_by_git_and_removed_by_the_next_one(colleague: Operator) -> None:
-    half_made, of_another_stack = f"{FILE}.12345", "samconfig.team2.toml.12345"
+def test_file_of_a_killed_deploy_is_ignored_by_git_and_removed_by_the_next_one(
+    aws: EmbeddedAws, tmp_path: Path
+) -> None:
+    operator = Operator(aws, tmp_path)
+    half_made, of_another_stack = "samconfig.killed.toml.12345", "samconfig.killed2.toml.12345"
     ignored = (ROOT / ".gitignore").read_text().split()
     for name in (half_made, of_another_stack):
-        (colleague.folder / name).write_text("half")
+        (operator.folder / name).write_text("half")
         assert any(fnmatch(f"/{name}", pattern) for pattern in ignored)
-    assert colleague.make("deploy", "STACK=team").output == UNCHANGED
-    assert files(colleague) == [FILE, of_another_stack]
-    assert answers(colleague)["ScheduleState"] == "DISABLED"
+    assert "is new" in operator.run("deploy", "STACK=killed", status=1).errors
+    assert files(operator) == [of_another_stack]
 
 
 def test_several_stacks_need_a_name(operator: Operator, first: Printed, tmp_path: Path, aws: EmbeddedAws) -> None:
@@ -251,7 +254,7 @@ def test_several_stacks_need_a_name(operator: Operator, first: Printed, tmp_path
     several = Operator(aws, tmp_path)
     for stack in ("team", "other"):
         (several.folder / f"samconfig.{stack}.toml").write_text((operator.folder / FILE).read_text())
-    errors = several.make("deploy", status=2).errors
+    errors = several.run("deploy", status=1).errors
     assert "Choose a stack: `make … STACK=other`. There are answers for other, team." in errors
 
 
@@ -264,7 +267,7 @@ def test_change_set_of_a_stopped_deploy_is_no_stack(aws: EmbeddedAws, operator: 
     )
     (stack,) = aws.client("cloudformation").describe_stacks(StackName="reviewed")["Stacks"]
     assert stack["StackStatus"] == "REVIEW_IN_PROGRESS"
-    printed = operator.make("deploy", "STACK=reviewed", status=2)
+    printed = operator.run("deploy", "STACK=reviewed", status=1)
     assert "The stack reviewed in us-east-1 is new." in printed.errors
 
 
@@ -301,10 +304,9 @@ def test_longest_name_of_a_stack_has_34_characters() -> None:
         deploy._check_name("a" * 35)
 
 
-def test_wrong_parameter_names_the_file_to_mend(colleague: Operator) -> None:
-    colleague.make("deploy", "STACK=team")
-    edit(colleague, Sources="team-a,team_a")
-    assert f"give each one its own stack.\nCorrect it in {FILE}.\n" in colleague.make("deploy", status=2).errors
+def test_wrong_parameter_names_the_file_to_mend(prepared: Operator) -> None:
+    edit(prepared, Sources="team-a,team_a")
+    assert f"give each one its own stack.\nCorrect it in {FILE}.\n" in prepared.run("deploy", status=1).errors
 
 
 @pytest.mark.parametrize(
@@ -329,7 +331,7 @@ def test_obstacle_is_reported_in_one_sentence(
 ) -> None:
     stranger = Operator(aws, tmp_path)
     at_once = {"AWS_MAX_ATTEMPTS": "1", "AWS_EC2_METADATA_DISABLED": "true"}
-    errors = stranger.make("deploy", *words, status=2, **at_once, **environment).errors
+    errors = stranger.run("deploy", *words, status=1, **at_once, **environment).errors
     assert message in errors
     assert "Traceback" not in errors
     assert files(stranger) == []

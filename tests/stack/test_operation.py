@@ -42,8 +42,8 @@ def test_invoke_prints_the_summary_only(operator: Operator, own_api: SimulatedAp
 
 
 def test_invoke_full_lists_every_page(operator: Operator) -> None:
-    assert not json.loads(operator.make("invoke", "SOURCE=mine").output)["full_listing"]
-    assert json.loads(operator.make("invoke", "SOURCE=mine", "FULL=1").output)["full_listing"]
+    assert not json.loads(operator.run("invoke", "SOURCE=mine").output)["full_listing"]
+    assert json.loads(operator.run("invoke", "SOURCE=mine", "FULL=1").output)["full_listing"]
 
 
 def test_invoke_takes_an_event(operator: Operator) -> None:
@@ -53,7 +53,7 @@ def test_invoke_takes_an_event(operator: Operator) -> None:
 
 
 def test_invoke_is_not_full_with_0(operator: Operator) -> None:
-    assert not json.loads(operator.make("invoke", "SOURCE=mine", "FULL=0").output)["full_listing"]
+    assert not json.loads(operator.run("invoke", "SOURCE=mine", "FULL=0").output)["full_listing"]
 
 
 class _Failing(BaseHTTPRequestHandler):
@@ -74,31 +74,31 @@ class _Failing(BaseHTTPRequestHandler):
 
 def test_invoke_is_not_repeated_which_would_start_a_second_run(operator: Operator) -> None:
     with LoopbackServer(_Failing) as server:
-        operator.make(
-            "invoke", "SOURCE=mine", status=2, AWS_ENDPOINT_URL_LAMBDA=f"http://127.0.0.1:{server.server_port}"
+        operator.run(
+            "invoke", "SOURCE=mine", status=1, AWS_ENDPOINT_URL_LAMBDA=f"http://127.0.0.1:{server.server_port}"
         )
     assert len(_Failing.paths) == 1
 
 
 @pytest.mark.parametrize("word", ["SOURCE=mine", "FULL=1"])
 def test_invoke_refuses_variables_that_contradict_the_event(word: str, operator: Operator) -> None:
-    printed = operator.make("invoke", "EVENT=events/default.json", word, status=2)
+    printed = operator.run("invoke", "EVENT=events/default.json", word, status=1)
     assert printed.output == ""
     assert printed.errors.startswith("EVENT is a whole event")
 
 
 def test_invoke_names_a_missing_event_file(operator: Operator) -> None:
-    printed = operator.make("invoke", "EVENT=no-such.json", status=2)
+    printed = operator.run("invoke", "EVENT=no-such.json", status=1)
     assert printed.errors.startswith("The event no-such.json cannot be read: No such file or directory.\n")
 
 
 def test_invoke_runs_only_for_a_source_of_the_stack(operator: Operator, stack: Stack) -> None:
-    printed = operator.make("invoke", "SOURCE=min", status=2)
+    printed = operator.run("invoke", "SOURCE=min", status=1)
     assert printed.output == ""
     assert printed.errors.startswith(
         "The stack operated in us-east-1 has no source min. Choose one with SOURCE=…: mine, empty, keyless.\n"
     )
-    assert "has no source default." in operator.make("invoke", status=2).errors
+    assert "has no source default." in operator.run("invoke", status=1).errors
     assert not any('"source":"min"' in line for line in stack.logs())
 
 
@@ -119,7 +119,7 @@ def test_latest_prints_the_table_byte_for_byte(operator: Operator, stack: Stack)
 
 
 def test_latest_says_how_to_take_a_first_snapshot(operator: Operator) -> None:
-    printed = operator.make("latest", "SOURCE=empty", status=2)
+    printed = operator.run("latest", "SOURCE=empty", status=1)
     assert printed.output == ""
     assert "`make invoke SOURCE=empty STACK=operated` takes one." in printed.errors
 
@@ -127,9 +127,9 @@ def test_latest_says_how_to_take_a_first_snapshot(operator: Operator) -> None:
 def test_latest_of_a_removed_source_is_printed_while_there_is_one(operator: Operator, stack: Stack) -> None:
     s3, at = stack.aws.client("s3"), {"Bucket": stack.outputs["SnapshotBucket"], "Key": "latest/removed.tsv"}
     s3.put_object(**at, Body=b"its table\n")
-    assert operator.make("latest", "SOURCE=removed") == ("its table\n", "")
+    assert operator.run("latest", "SOURCE=removed") == ("its table\n", "")
     s3.delete_object(**at)
-    printed = operator.make("latest", "SOURCE=removed", status=2)
+    printed = operator.run("latest", "SOURCE=removed", status=1)
     assert printed.output == ""
     assert printed.errors.startswith(
         "The stack operated in us-east-1 has no source removed. Choose one with SOURCE=…: mine, empty, keyless.\n"
@@ -193,25 +193,25 @@ def test_logs_show_a_run_as_one_line(operator: Operator) -> None:
 def test_logs_of_a_level_include_only_that_level_and_higher(operator: Operator, log: Log) -> None:
     for level in ("INFO", "WARNING", "ERROR"):
         log.add({"level": level, "message": f"a line at {level}", "source": "levels"})
-    printed = operator.make("logs", "LEVEL=warning").output
+    printed = operator.run("logs", "LEVEL=warning").output
     assert "a line at WARNING" in printed
     assert "a line at ERROR" in printed
     assert "a line at INFO" not in printed
-    printed = operator.make("logs", "LEVEL=ERROR").output
+    printed = operator.run("logs", "LEVEL=ERROR").output
     assert "a line at ERROR" in printed
     assert "a line at WARNING" not in printed
 
 
 def test_logs_of_an_unusual_level_are_shown_at_every_level(operator: Operator, log: Log) -> None:
     log.add({"level": "FATAL", "message": "a line at FATAL"})
-    assert "FATAL   - a line at FATAL\n" in operator.make("logs", "LEVEL=WARNING").output
+    assert "FATAL   - a line at FATAL\n" in operator.run("logs", "LEVEL=WARNING").output
 
 
 def test_logs_begin_at_since(operator: Operator, log: Log) -> None:
     log.add({"level": "INFO", "message": "30 hours old"}, hours_ago=30)
-    assert "30 hours old" not in operator.make("logs").output
-    assert "30 hours old" in operator.make("logs", "SINCE=2days ago").output
-    assert "'2days ago', '30min ago'" in operator.make("logs", "SINCE=soon", status=2).errors
+    assert "30 hours old" not in operator.run("logs").output
+    assert "30 hours old" in operator.run("logs", "SINCE=2days ago").output
+    assert "'2days ago', '30min ago'" in operator.run("logs", "SINCE=soon", status=1).errors
 
 
 # A report of Lambda: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html
@@ -251,14 +251,14 @@ def test_logs_show_a_killed_process_as_an_error(
     line: str | dict[str, Any], shown: str, operator: Operator, log: Log
 ) -> None:
     log.add(line)
-    errors = operator.make("logs", "LEVEL=ERROR").output
+    errors = operator.run("logs", "LEVEL=ERROR").output
     assert shown in errors
     assert all(datetime.fromisoformat(line.split()[0]) for line in errors.splitlines())
 
 
 def test_errors_include_the_end_of_a_traceback_in_text(operator: Operator, log: Log) -> None:
     log.add("Exception in thread Thread-1:", "Traceback (most recent call last):", "  File …", "KeyError: 'lost'")
-    assert "ERROR   - KeyError: 'lost'\n" in operator.make("logs", "LEVEL=ERROR").output
+    assert "ERROR   - KeyError: 'lost'\n" in operator.run("logs", "LEVEL=ERROR").output
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="AWS's runtime client is compiled for Linux only")
@@ -270,14 +270,14 @@ def test_logs_show_an_error_once_though_the_runtime_repeats_it(
     with LambdaProcess(ARTIFACT, configuration, aws.environment) as process:
         invocation = process.invoke({"source": "unheard-of"})
     log.add(*invocation.output, report(invocation.request_id, "error", errorType="Function.SecretError"))
-    printed = operator.make("logs", "LEVEL=ERROR").output
+    printed = operator.run("logs", "LEVEL=ERROR").output
     assert printed.count("unheard-of") == printed.count("operated/unheard-of") + printed.count("SOURCE=unheard-of") + 1
     assert len([line for line in printed.splitlines() if "unheard-of" in line]) == 1
     assert "Function.SecretError" not in printed
 
 
 def test_empty_log_is_reported_on_standard_error(operator: Operator) -> None:
-    printed = operator.make("logs", "LEVEL=CRITICAL")
+    printed = operator.run("logs", "LEVEL=CRITICAL")
     assert printed.output == ""
     assert printed.errors.startswith("Nothing was logged since ")
 
@@ -298,7 +298,7 @@ def test_paths_and_values_with_shell_characters_are_not_split(operator: Operator
 
 @pytest.mark.parametrize("target", ["invoke", "latest", "logs", "status"])
 def test_missing_stack_is_reported(target: str, operator: Operator) -> None:
-    printed = operator.make(target, "STACK=no-such-stack", status=2)
+    printed = operator.run(target, "STACK=no-such-stack", status=1)
     assert printed.output == ""
     assert printed.errors.startswith("There is no stack no-such-stack in us-east-1.")
 
@@ -330,13 +330,13 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
 
 
 def test_invalid_source_name_is_refused(operator: Operator) -> None:
-    assert "source 'a.b' is not valid" in operator.make("secret", "SOURCE=a.b", PREFIX, given=KEY, status=2).errors
+    assert "source 'a.b' is not valid" in operator.run("secret", "SOURCE=a.b", PREFIX, given=KEY, status=1).errors
 
 
 def test_secret_prefix_defaults_to_the_stack_s(operator: Operator) -> None:
-    assert operator.make("secret", "SOURCE=new", given=KEY).output == "operated/new\n"
-    assert operator.make("secret", "SOURCE=new", PREFIX, given=KEY).output == "checked/new\n"
-    assert operator.make("secret", "SOURCE=new", "STACK=not-yet", given=KEY).output == "fine-tuning/new\n"
+    assert operator.run("secret", "SOURCE=new", given=KEY).output == "operated/new\n"
+    assert operator.run("secret", "SOURCE=new", PREFIX, given=KEY).output == "checked/new\n"
+    assert operator.run("secret", "SOURCE=new", "STACK=not-yet", given=KEY).output == "fine-tuning/new\n"
 
 
 def test_secret_prefix_is_that_of_the_variable_then_of_the_answers(aws: EmbeddedAws, tmp_path: Path) -> None:
@@ -344,8 +344,8 @@ def test_secret_prefix_is_that_of_the_variable_then_of_the_answers(aws: Embedded
         '[default.deploy.parameters]\nparameter_overrides = "SecretPrefix=answered/"\n'
     )
     answering = Operator(aws, tmp_path)
-    assert answering.make("secret", "SOURCE=new", given=KEY).output == "answered/new\n"
-    assert answering.make("secret", "SOURCE=new", PREFIX, given=KEY).output == "checked/new\n"
+    assert answering.run("secret", "SOURCE=new", given=KEY).output == "answered/new\n"
+    assert answering.run("secret", "SOURCE=new", PREFIX, given=KEY).output == "checked/new\n"
 
 
 def test_nothing_is_stored_without_an_input(operator: Operator, secrets: Any) -> None:
@@ -362,18 +362,18 @@ def test_nothing_is_stored_without_an_input(operator: Operator, secrets: Any) ->
 
 
 def test_a_secret_that_is_scheduled_for_deletion_is_restored_first(operator: Operator, secrets: Any) -> None:
-    operator.make("secret", "SOURCE=going", PREFIX, given=KEY)
+    operator.run("secret", "SOURCE=going", PREFIX, given=KEY)
     secrets.delete_secret(SecretId="checked/going")
-    printed = operator.make("secret", "SOURCE=going", PREFIX, given=KEY, status=2)
+    printed = operator.run("secret", "SOURCE=going", PREFIX, given=KEY, status=1)
     assert "aws secretsmanager restore-secret --region us-east-1 --secret-id checked/going" in printed.errors
     secrets.restore_secret(SecretId="checked/going")
-    operator.make("secret", "SOURCE=going", PREFIX, given=KEY)
+    operator.run("secret", "SOURCE=going", PREFIX, given=KEY)
 
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_invalid_secret_is_not_stored(kind: str, operator: Operator, secrets: Any) -> None:
     value, message = REFUSED[kind]
-    printed = operator.make("secret", "SOURCE=refused", PREFIX, given=value, status=2)
+    printed = operator.run("secret", "SOURCE=refused", PREFIX, given=value, status=1)
     assert message in printed.errors
     assert "sk-" not in "".join(printed)
     with pytest.raises(secrets.exceptions.ResourceNotFoundException):
@@ -381,8 +381,8 @@ def test_invalid_secret_is_not_stored(kind: str, operator: Operator, secrets: An
 
 
 def test_refused_value_does_not_replace_the_stored_one(operator: Operator, secrets: Any) -> None:
-    operator.make("secret", "SOURCE=kept", PREFIX, given=KEY)
-    operator.make("secret", "SOURCE=kept", PREFIX, given=f"'{KEY}-new'", status=2)
+    operator.run("secret", "SOURCE=kept", PREFIX, given=KEY)
+    operator.run("secret", "SOURCE=kept", PREFIX, given=f"'{KEY}-new'", status=1)
     assert secrets.get_secret_value(SecretId="checked/kept")["SecretString"] == KEY
 
 

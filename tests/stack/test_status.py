@@ -38,7 +38,7 @@ def stack(aws: EmbeddedAws, own_api: SimulatedApi) -> Stack:
 @pytest.fixture
 def status(operator: Operator) -> Callable[[], Printed]:
     """Run `make status`, which must report a problem."""
-    return lambda: operator.make("status", status=2)
+    return lambda: operator.run("status", status=1)
 
 
 def unwrapped(text: str) -> str:
@@ -63,7 +63,7 @@ def test_all_is_well_after_the_first_snapshots(operator: Operator, own_api: Simu
 
 @pytest.mark.parametrize("width", [40, 80])
 def test_no_line_is_wider_than_the_terminal(width: int, operator: Operator) -> None:
-    printed = operator.make("status", COLUMNS=str(width))
+    printed = operator.run("status", COLUMNS=str(width))
     assert max(map(len, printed.output.splitlines())) <= width
 
 
@@ -79,7 +79,7 @@ def test_output_in_the_readme_is_real(operator: Operator) -> None:
         return [re.sub(r"\d+", "0", line.split("  ")[0]) for line in text.splitlines() if line[:1] not in {"", " "}]
 
     assert max(map(len, sample.splitlines())) <= 80
-    sample_shape, real = shape(sample), shape(operator.make("status").output)
+    sample_shape, real = shape(sample), shape(operator.run("status").output)
     assert sample_shape[0] == "fine-tuning-snapshots in us-east-0"
     assert real[0] == "observed in us-east-0"
     assert sample_shape[2:] == real[3:]  # with one source and with two
@@ -132,14 +132,14 @@ def test_outdated_snapshot_is_reported(stack: Stack, status: Callable[[], Printe
 def test_table_copied_without_its_metadata_is_as_old_as_the_object(stack: Stack, operator: Operator) -> None:
     with moved_away(stack, "latest/team-b.tsv") as (body, _):
         put_latest_of_team_b(stack, body)
-        output = operator.make("status").output
+        output = operator.run("status").output
     assert re.search(r"^team-b +Snapshot just now, ", output, re.MULTILINE)
 
 
 def test_unreadable_table_is_no_problem(stack: Stack, operator: Operator, own_api: SimulatedApi) -> None:
     with moved_away(stack, "latest/team-b.tsv"):
         put_latest_of_team_b(stack, b"something else\n")
-        output = operator.make("status").output
+        output = operator.run("status").output
     assert "            a table that cannot be read\n" in output
     assert output.count(f"            {len(own_api.jobs)} jobs: ") == 1
 
@@ -148,7 +148,7 @@ def test_jobs_are_counted_in_the_words_of_openai(stack: Stack, operator: Operato
     with moved_away(stack, "latest/team-b.tsv") as (body, _):
         assert b"\tsucceeded\t" in body
         put_latest_of_team_b(stack, body.replace(b"\tsucceeded\t", b"\tCompleted\t"))
-        counts = re.findall(r"^ +\d+ jobs: .+", operator.make("status").output, re.MULTILINE)
+        counts = re.findall(r"^ +\d+ jobs: .+", operator.run("status").output, re.MULTILINE)
     assert counts[0] == counts[1]  # of both sources
 
 
@@ -227,7 +227,7 @@ def test_unreadable_part_is_reported_in_its_place(
         {"Effect": "Allow", "Action": "*", "Resource": "*"},
         {"Effect": "Deny", "Action": action, "Resource": "*"},
     ]
-    printed = operator.make("status", status=0, **credentials(aws, statements))
+    printed = operator.run("status", status=0, **credentials(aws, statements))
     assert shown in printed.output
     assert f"Not read    You may not call {operation}.\n" in printed.output
     assert printed.output.endswith("\nAll that you may read is well.\n")
@@ -255,7 +255,7 @@ def test_alarm_is_reported_with_its_reason_and_what_to_do(stack: Stack, operator
     )
     until(lambda: stack.alarms()["JobsFailedteamb"]["StateValue"] == "ALARM")
     try:
-        printed = operator.make("status", status=2, COLUMNS="300").output
+        printed = operator.run("status", status=1, COLUMNS="300").output
     finally:
         stack.aws.advance(1800)  # the metric has returned to 0
         until(lambda: stack.alarms()["JobsFailedteamb"]["StateValue"] == "OK")
@@ -289,11 +289,11 @@ def test_error_is_reported_until_a_run_succeeds(
     stack: Stack, own_api: SimulatedApi, operator: Operator, status: Callable[[], Printed]
 ) -> None:
     own_api.key, key = "sk-another-0123456789", own_api.key
-    operator.make("invoke", "SOURCE=team-b", status=2)
+    operator.run("invoke", "SOURCE=team-b", status=1)
     failed = status().output
     own_api.key = key
     stack.invoke(source="team-b")
-    recovered = operator.make("status", status=2).output  # SnapshotErrors returns to OK later
+    recovered = operator.run("status", status=1).output  # SnapshotErrors returns to OK later
     assert "- A run of team-b failed just now, and none has succeeded since.\n" in failed
     assert "    make logs LEVEL=ERROR STACK=observed\n" in failed
     assert re.search(r"^Last error +just now, team-b: ", recovered, re.MULTILINE)
@@ -307,7 +307,7 @@ def test_last_error_is_shown_for_a_day(stack: Stack, operator: Operator) -> None
         time = int((datetime.now(UTC) - timedelta(hours=hours)).timestamp() * 1000)
         line = {"level": "ERROR", "message": message, "source": f"since {hours}"}
         logs.put_log_events(**at, logEvents=[{"timestamp": time, "message": json.dumps(line)}])
-    output = operator.make("status", status=2).output
+    output = operator.run("status", status=1).output
     assert "A run of since 23 failed 23 hours ago, and none has succeeded since." in unwrapped(output)
     assert "too old" not in output
     assert "since 25" not in output
