@@ -4,9 +4,10 @@ Pages are read from the newest on, until one ends with jobs that the previous ta
 carried over, and only their unfinished jobs are retrieved. So the number of requests grows with the changes, not with
 the history.
 
-A list of several pages can change while it is read. In a list that is newest or oldest first no job moves, and one
-reading is enough. In another order a job may move from an unread page to one already read, or the job that ended the
-last page may move: then the list is read until two readings in a row agree.
+A list of several pages can change while it is read. In a list that is newest first no job moves, and one reading is
+enough. In another order a job may move from an unread page to one already read, or the job that ended the last page may
+move: then the list is read until two readings in a row agree. That includes a list that is oldest first, because one
+that has the last changed jobs at its end may look like it.
 """
 
 import hashlib
@@ -82,7 +83,7 @@ def _read(client: Client, before: PreviousTable, ahead: ReadAhead, *, full: bool
     listed: dict[str, Line] = {}
     mistyped_fields: Counter[tuple[str, ...]] = Counter()
     recent: deque[Job] = deque(maxlen=OVERLAP)
-    is_newest_first, is_oldest_first, may_shift, pages_read = True, True, False, 0
+    is_newest_first, may_shift, pages_read = True, False, 0
     for page in _with_progress(pages(client, ahead)):
         pages_read += 1
         parsed = [_parsed(payload, page.label, f"data[{index}]") for index, payload in enumerate(page.jobs)]
@@ -91,7 +92,6 @@ def _read(client: Client, before: PreviousTable, ahead: ReadAhead, *, full: bool
         listed.update((job.id, before.merged(job)) for job, _ in parsed)  # if a job is listed twice, the last counts
         times = [job.created_at for job in (*recent, *new)]
         is_newest_first = is_newest_first and all(newer >= older for newer, older in pairwise(times))
-        is_oldest_first = is_oldest_first and all(older <= newer for older, newer in pairwise(times))
         may_shift = may_shift or page.may_shift
         recent.extend(new)
         if full and is_newest_first and not page.is_last and ahead.can_expect and (end := before.overlap_end(recent)):
@@ -113,8 +113,7 @@ def _read(client: Client, before: PreviousTable, ahead: ReadAhead, *, full: bool
         mistyped_fields.update(tuple(names) for _, names in below if names)
         return Read(listed, {job.id: before.merged(job) for job, _ in below}, start, mistyped_fields)
     # Without an order a changed job may move. A missing unfinished job shows that the list has no reliable order.
-    has_order = (is_newest_first or is_oldest_first) and not may_shift and not before.has_lost(listed)
-    is_sure = pages_read <= 1 or has_order
+    is_sure = pages_read <= 1 or (is_newest_first and not may_shift and not before.has_lost(listed))
     return Read(listed, {}, None, mistyped_fields, is_sure)
 
 

@@ -32,6 +32,7 @@ class Server:
     tells_total: bool
     unknown_cursor: str
     gives_single_jobs: bool
+    gives_events: bool
     tells_updated_at: bool
     change_rate: float  # the probability that something changes before a page
 
@@ -47,6 +48,7 @@ class Server:
             tells_total=chance.random() < (0.3 if paging == "after" else 0.7),
             unknown_cursor=chance.choice(("404", "empty", "restart")),
             gives_single_jobs=chance.random() < 0.8,
+            gives_events=chance.random() < 0.3,  # they are most of the requests
             tells_updated_at=chance.random() < 0.8,
             change_rate=chance.choice((0, 0.02, 0.1, 0.4)),
         )
@@ -58,6 +60,7 @@ class Server:
             tells_has_more=self.tells_has_more,
             tells_total=self.tells_total,
             gives_single_jobs=self.gives_single_jobs,
+            gives_events=self.gives_events,
         )
         api = SimulatedApi([], dialect=dialect)
         api.largest_page, api.unknown_cursor = self.largest_page, self.unknown_cursor
