@@ -33,10 +33,10 @@ def numbered(first: int, last: int) -> list[dict[str, Any]]:
 
 
 def known(api: SimulatedApi, client: Client, pages: int) -> list[Line]:
-    """List an account with this many full pages, and return its table; its requests are not counted."""
-    api.largest_page = SIZE
+    """Return the table of an account with this many full pages; the requests for it are not counted."""
     api.jobs = numbered(pages * SIZE, 1)
     lines = list_jobs(client, [], full=True).lines
+    api.largest_page = SIZE
     api.requests.clear()
     api.most_at_once = 0
     return lines

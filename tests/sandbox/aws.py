@@ -32,6 +32,7 @@ class EmbeddedAws:
 
     def __init__(self, way_out: dict[str, str] | None = None) -> None:
         self._way_out = way_out or no_proxy()
+        self._clients: dict[tuple[str, ...], Any] = {}
 
     def __enter__(self) -> Self:
         with ExitStack() as closing:
@@ -94,11 +95,15 @@ class EmbeddedAws:
         self._clock.write_text(str(self._ahead))
 
     def client(self, service: str, **credentials: str) -> Any:
-        """Return a boto3 client with the root's credentials, or with others."""
+        """Return a boto3 client with the root's credentials, or with others; always the same one."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} | credentials
-        return _new_client(
-            service, region_name=REGION, endpoint_url=self.endpoint, verify=str(self.certificate), **keys
-        )
+        made = self._clients.get((service, *keys.values()))
+        if made is None:  # takes longer than most requests
+            made = _new_client(
+                service, region_name=REGION, endpoint_url=self.endpoint, verify=str(self.certificate), **keys
+            )
+            self._clients[service, *keys.values()] = made
+        return made
 
     def put_secret(self, name: str, value: str | bytes | None) -> None:
         """Create or replace a secret: text, binary, or without a value."""

@@ -177,8 +177,8 @@ def test_file_of_version_1_is_taken_over(colleague: Operator) -> None:
         + 'region = "us-east-1"\n'
         + r'parameter_overrides = "Sources=\"default,team-b\" ScheduleState=\"DISABLED\" KmsKeyArn=\"\""'
     )
-    elsewhere = {"AWS_DEFAULT_REGION": "eu-west-1", "SAM_TEMPLATE_FILE": "/no/such.yaml"}
-    printed = colleague.run("deploy", **elsewhere)  # the region of the file, and the template of the project count
+    # The region of the file and the template of the project count.
+    printed = colleague.run("deploy", AWS_DEFAULT_REGION="eu-west-1", SAM_TEMPLATE_FILE="/no/such.yaml")
     assert f"Your answers have moved from samconfig.local.toml to {FILE}:" in printed.errors
     assert printed.output == UNCHANGED
     assert files(colleague) == [FILE]
