@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import requests
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError
 
 from tests.sandbox.api import SimulatedApi
@@ -174,16 +175,21 @@ def test_policy_refuses_everything_else(what: str, role: Role) -> None:
 def test_the_bucket_refuses_plain_http(role: Role) -> None:
     s3 = role.client("s3")
     assert s3.get_object(Bucket=role.bucket, Key="latest/b")
-    # The embedded AWS listens on TLS only; with this header it treats a request as plain HTTP.
-    s3.meta.events.register(
-        "before-send.s3", lambda request, **_: request.headers.update({"X-Forwarded-Proto": "http"})
-    )
-    with pytest.raises(ClientError, match="AccessDenied"):
-        s3.get_object(Bucket=role.bucket, Key="latest/b")
-    with pytest.raises(ClientError, match="AccessDenied"):
-        s3.put_object(Bucket=role.bucket, Key="latest/b", Body=b"x")
-    with pytest.raises(ClientError, match="AccessDenied"):
-        s3.list_objects_v2(Bucket=role.bucket)
+
+    def send(request: AWSPreparedRequest, **_: Any) -> None:
+        """Mark a request as plain HTTP for the embedded AWS, which listens on TLS only."""
+        request.headers["X-Forwarded-Proto"] = "http"
+
+    s3.meta.events.register("before-send.s3", send)
+    try:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.get_object(Bucket=role.bucket, Key="latest/b")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.put_object(Bucket=role.bucket, Key="latest/b", Body=b"x")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.list_objects_v2(Bucket=role.bucket)
+    finally:
+        s3.meta.events.unregister("before-send.s3", send)
 
 
 def test_bucket_blocks_public_access(stack: Stack) -> None:

@@ -76,6 +76,12 @@ def parsed(invocation: Invocation) -> tuple[list[dict[str, Any]], list[dict[str,
     return metrics, [line for line in lines if "_aws" not in line]
 
 
+def test_run_logs_only_its_metrics_and_its_summary(account: Account) -> None:
+    """Also the first one in a new process: this is the first test."""
+    _, logged = parsed(account.invoke(source="a"))
+    assert [line["message"] for line in logged] == ["Snapshot taken"]
+
+
 def test_metric_lines_are_not_wrapped(account: Account) -> None:
     # CloudWatch finds metrics only in a line that is the EMF object itself, not in the message of a JSON log line.
     invocation = account.invoke(source="a")
@@ -83,11 +89,6 @@ def test_metric_lines_are_not_wrapped(account: Account) -> None:
     assert sum(line.startswith('{"_aws"') for line in invocation.output) == len(metrics) > 0
     assert {line["Source"] for line in metrics} == {"a"}
     assert [line["JobCount"] for line in metrics if "Status" not in line] == [[2.0]]
-
-
-def test_run_logs_only_its_metrics_and_its_summary(account: Account) -> None:
-    _, logged = parsed(account.invoke(source="a"))
-    assert [line["message"] for line in logged] == ["Snapshot taken"]
 
 
 def test_the_summary_is_the_response(account: Account) -> None:

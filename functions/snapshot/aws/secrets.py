@@ -11,8 +11,9 @@ from snapshot.credentials import MUST_HOLD, Credentials
 from snapshot.errors import SecretError, SnapshotError
 from snapshot.settings import Settings
 
-# At DEBUG botocore logs every response in full, including the secret.
-logging.getLogger("botocore").setLevel(logging.INFO)
+# At DEBUG botocore logs every response in full, including the secret; at INFO, in each new process, where it found its
+# credentials.
+logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 @contextmanager
