@@ -12,7 +12,6 @@ from tests.environment import without_settings
 from tests.sandbox.aws import ROOT, EmbeddedAws
 
 BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
-SAM = ROOT / ".venv" / "bin" / "sam"
 FUNCTION = "SnapshotFunction"  # its logical id, and the folder of its package
 _PACKAGES = "packages"
 _WAITING = {"Delay": 0.1, "MaxAttempts": 600}
@@ -23,14 +22,15 @@ class InvocationError(Exception):
 
 
 class Stack:
-    """A stack deployed from `.aws-sam/build` (see `make build`), with the change sets that the SAM CLI makes."""
+    """A stack deployed from `.aws-sam/build` (see `make build`), or with another template for the same function."""
 
-    def __init__(self, aws: EmbeddedAws, name: str, parameters: Mapping[str, str]) -> None:
+    def __init__(self, aws: EmbeddedAws, name: str, parameters: Mapping[str, str], template: str = "") -> None:
         self.aws = aws
         self.name = name
         # Secrets belong to the account: with its own prefix, a stack does not use those of another one.
         self.parameters = {"SecretPrefix": f"{name}/"} | dict(parameters)
         self.outputs: dict[str, str] = {}
+        self._template = template or _built_template()
         self._deploy()
 
     def update(self, **parameters: str) -> None:
@@ -113,7 +113,7 @@ class Stack:
         cloudformation.create_change_set(
             **change_set,
             ChangeSetType="UPDATE" if self.outputs else "CREATE",
-            TemplateBody=_packaged(self.aws),
+            TemplateBody=_packaged(self._template, self.aws),
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in self.parameters.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
@@ -125,10 +125,14 @@ class Stack:
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
-def _packaged(aws: EmbeddedAws) -> str:
-    """Upload the function once and return its template, as `sam package` does; SAM takes seconds to start."""
+def _built_template() -> str:
     if not BUILT_TEMPLATE.exists():
         raise RuntimeError("Nothing is built: run `make build` first.")
+    return BUILT_TEMPLATE.read_text()
+
+
+def _packaged(template: str, aws: EmbeddedAws) -> str:
+    """Upload the function once and return the template with its place, as `sam package`, which takes seconds, does."""
     package = aws.folder / "package.zip"
     if not package.exists():
         folder = BUILT_TEMPLATE.parent / FUNCTION
@@ -139,9 +143,9 @@ def _packaged(aws: EmbeddedAws) -> str:
         s3.create_bucket(Bucket=_PACKAGES)
         s3.upload_file(package, _PACKAGES, package.name)
     uploaded = f"CodeUri: s3://{_PACKAGES}/{package.name}\n"
-    template, places = re.subn(rf"CodeUri: {FUNCTION}\n", uploaded, BUILT_TEMPLATE.read_text())
+    packaged, places = re.subn(rf"CodeUri: {FUNCTION}\n", uploaded, template)
     assert places == 1
-    return template
+    return packaged
 
 
 def sam_environment(aws: EmbeddedAws) -> dict[str, str]:

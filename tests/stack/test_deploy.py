@@ -162,7 +162,8 @@ def test_failed_first_deployment_can_be_repeated(aws: EmbeddedAws, tmp_path: Pat
 
 
 def test_fresh_clone_deploys_what_the_stack_has(colleague: Operator, operator: Operator) -> None:
-    printed = colleague.run("deploy", "STACK=team", AWS_DEFAULT_REGION="", AWS_REGION="us-east-1")
+    colleague.environment |= {"AWS_DEFAULT_REGION": "", "AWS_REGION": "us-east-1", "SAM_TEMPLATE_FILE": "/no/such.yaml"}
+    printed = colleague.make("deploy", "STACK=team")
     assert printed.output == UNCHANGED
     assert f"The stack team in us-east-1 exists: its parameters are now in {FILE}." in printed.errors
     assert answers(colleague) == answers(operator)
@@ -177,10 +178,9 @@ def test_file_of_version_1_is_taken_over(colleague: Operator) -> None:
         + 'region = "us-east-1"\n'
         + r'parameter_overrides = "Sources=\"default,team-b\" ScheduleState=\"DISABLED\" KmsKeyArn=\"\""'
     )
-    # The region of the file and the template of the project count.
-    printed = colleague.run("deploy", AWS_DEFAULT_REGION="eu-west-1", SAM_TEMPLATE_FILE="/no/such.yaml")
+    printed = colleague.run("logs", AWS_DEFAULT_REGION="eu-west-1")  # the region of the file has priority
     assert f"Your answers have moved from samconfig.local.toml to {FILE}:" in printed.errors
-    assert printed.output == UNCHANGED
+    assert "Nothing was logged" in printed.errors
     assert files(colleague) == [FILE]
 
 
