@@ -51,14 +51,16 @@ sandbox: $(BUILT) ## Keep the embedded AWS running, with a snapshot a minute, un
 .PHONY: test
 test: $(READY) ## Run all checks and all tests
 	@$(MAKE) --jobs 2 build types covered lint validate
-	$(TOOLS)/pytest --numprocesses 4 --dist loadfile $(filter-out $(COVERED),$(wildcard tests/integration/test_*.py)) \
-		tests/stack tests/soak tests/machines/test_here.py
+	$(TOOLS)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(LONGEST) tests/stack \
+		$(filter-out $(COVERED) $(LONGEST),$(wildcard tests/integration/test_*.py)) tests/soak tests/machines/test_here.py
 
+# Two minutes in one process, most of them spent waiting for retries: it has to begin first.
+LONGEST := tests/integration/test_aws_faults.py
 # They reach nearly every line of the function. Not all tests: measuring takes half as long again.
 COVERED := tests/unit $(patsubst %,tests/integration/test_%.py,changes client listing overlap run)
 .PHONY: covered
 covered: $(BUILT) ## Run the quick tests, and measure the function's coverage
-	$(TOOLS)/pytest $(COVERED) --cov
+	$(TOOLS)/pytest --numprocesses 2 --dist loadfile $(COVERED) --cov
 
 .PHONY: unit
 unit: lint types ## Run the checks and tests that take seconds

@@ -24,8 +24,8 @@ settings.register_profile("soak", max_examples=4000, deadline=None)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the length of the soak test and its seed; `make soak` sets both."""
     parser.addoption("--ticks", type=int, default=24, help="schedule ticks of the soak")
-    # With this seed a few ticks have faults of the API and of AWS, killed processes and double deliveries.
-    parser.addoption("--seed", type=int, default=4, help="seed of the soak's chances")
+    # With this seed a few ticks have faults of the API and of AWS, runs that die and double deliveries.
+    parser.addoption("--seed", type=int, default=3, help="seed of the soak's chances")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -138,7 +139,8 @@ def _packaged(template: str, aws: EmbeddedAws) -> str:
         folder = BUILT_TEMPLATE.parent / FUNCTION
         with ZipFile(package, "w") as archive:
             for file in folder.rglob("*"):
-                archive.write(file, file.relative_to(folder))
+                if file.suffix != ".pyc" or sys.implementation.cache_tag in file.name:  # others are for Lambda's Python
+                    archive.write(file, file.relative_to(folder))
         s3 = aws.client("s3")
         s3.create_bucket(Bucket=_PACKAGES)
         s3.upload_file(package, _PACKAGES, package.name)
