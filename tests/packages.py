@@ -50,7 +50,7 @@ def environment(user: Mapping[str, str]) -> dict[str, str]:
     return {
         **own,
         **for_pip,
-        "PIP_CONFIG_FILE": os.devnull,  # also none of the machine
+        "PIP_CONFIG_FILE": os.devnull,  # no other file of the user or the machine
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         **for_uv,
         "UV_NO_CONFIG": "1",

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from snapshot import __version__
 from snapshot.api import fine_tuning
 from snapshot.api.ahead import ReadAhead
@@ -26,7 +27,7 @@ from snapshot.errors import ApiError, OutOfTimeError
 
 from tests.samples import payload
 from tests.sandbox import api_faults
-from tests.sandbox.api import Answer, Fault, SimulatedApi
+from tests.sandbox.api import Fault, SimulatedApi
 from tests.sandbox.aws import EmbeddedAws
 from tests.timing import ends_within
 
@@ -175,11 +176,11 @@ def test_requests_carry_the_key_and_the_account(
     monkeypatch.setenv("NETRC", str(netrc))
     seen: dict[str, str] = {}
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.Request) -> web.StreamResponse:
         seen.update(request.headers)
         return await api_faults.body({"data": []})(request)
 
-    api.faults = [Fault(JOBS, answer)]
+    api.faults = [Fault(JOBS, handler)]
     with Client(Credentials(api.key, api.base_url, "org-1", "proj-1"), Deadline.after(60)) as client:
         client.get(JOBS)
     assert seen["Authorization"] == f"Bearer {api.key}"
@@ -374,7 +375,7 @@ def test_not_modified_is_not_a_redirect(api: SimulatedApi, client: Client) -> No
 @pytest.mark.parametrize("wrap", [api_faults.body, api_faults.compressed])
 @pytest.mark.parametrize(("path", "mebibytes"), [(JOBS, 4), ("/models", 16)])
 def test_a_body_over_the_limit_is_refused(
-    path: str, mebibytes: int, wrap: Callable[[bytes], Answer], api: SimulatedApi, client: Client
+    path: str, mebibytes: int, wrap: Callable[[bytes], Handler], api: SimulatedApi, client: Client
 ) -> None:
     start, end = b'{"data": [', b"]}"
     largest = start + b" " * ((mebibytes << 20) - len(start + end)) + end
@@ -397,7 +398,7 @@ def test_a_large_body_of_a_transient_error_is_retried(api: SimulatedApi, client:
 def test_own_headers_and_query_are_sent_with_every_request(api: SimulatedApi) -> None:
     seen: list[web.Request] = []
 
-    def recording(body: dict[str, Any]) -> Answer:
+    def recording(body: dict[str, Any]) -> Handler:
         async def record(request: web.Request) -> web.StreamResponse:
             seen.append(request)
             return await api_faults.body(body)(request)
@@ -633,9 +634,9 @@ def left_after(seconds: float, before: set[threading.Thread]) -> set[threading.T
     return left
 
 
-@pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling, api_faults.stalled])
-def test_no_thread_of_a_hanging_call_outlives_the_client(answer: Answer, api: SimulatedApi) -> None:
-    api.faults = [Fault("/slow", answer, times=99)]
+@pytest.mark.parametrize("handler", [api_faults.silent, api_faults.trickling, api_faults.stalled])
+def test_no_thread_of_a_hanging_call_outlives_the_client(handler: Handler, api: SimulatedApi) -> None:
+    api.faults = [Fault("/slow", handler, times=99)]
     before = {*threading.enumerate()}
     with Client(Credentials(api.key, api.base_url), Deadline.after(60)) as client:
         slow = {str(number): client.calls.start(client.get, "/slow") for number in range(20)}

@@ -30,7 +30,7 @@ class RefusingEventBridge(ThreadingHTTPServer):
     """A PutEvents that refuses every third entry of the first `refusals` calls."""
 
     def __init__(self, refusals: int) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.refusals = refusals
         self.refused_job = ""  # events of these jobs are always refused
         self.accepted: list[dict[str, Any]] = []
@@ -38,7 +38,7 @@ class RefusingEventBridge(ThreadingHTTPServer):
         self.times: list[float] = []
 
 
-class Answer(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     """Its response to a call."""
 
     server: RefusingEventBridge

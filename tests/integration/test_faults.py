@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from snapshot.app import _OUTPUT_SECONDS as OUTPUT_SECONDS
 from snapshot.errors import ApiError
 from snapshot.job import Job
@@ -17,7 +18,7 @@ from snapshot.job import Job
 from tests.integration.deployment import Deployment
 from tests.samples import payload
 from tests.sandbox import api_faults
-from tests.sandbox.api import Answer, Fault, SimulatedApi
+from tests.sandbox.api import Fault, SimulatedApi
 from tests.timing import ends_within
 
 JOBS = "/fine_tuning/jobs"
@@ -28,7 +29,7 @@ async def later(request: web.Request) -> web.StreamResponse:
     return await api_faults.status(429, Retry_After=in_a_second)(request)
 
 
-TRANSIENT: dict[str, Answer] = {
+TRANSIENT: dict[str, Handler] = {
     **{f"status {code}": api_faults.status(code) for code in (408, 409, 425, 429, 500, 502, 503, 504, 507, 522, 529)},
     "429 with seconds": api_faults.status(429, Retry_After="1"),
     "429 with fractions of seconds": api_faults.status(429, Retry_After="0.75"),
@@ -46,15 +47,15 @@ TRANSIENT: dict[str, Answer] = {
 PAGE = r"^GET /fine_tuning/jobs page [123] \(request id req_\d+\): "
 
 
-def page(*jobs: Any, **more: Any) -> Answer:
+def page(*jobs: Any, **more: Any) -> Handler:
     return api_faults.body({"object": "list", "data": list(jobs), "has_more": False} | more)
 
 
-def job(**fields: Any) -> Answer:
+def job(**fields: Any) -> Handler:
     return page(payload(999), payload(998) | fields)
 
 
-PERMANENT: dict[str, tuple[Answer, str]] = {
+PERMANENT: dict[str, tuple[Handler, str]] = {
     "400": (api_faults.status(400, "No."), r"status 400: No\."),
     "401": (api_faults.status(401, "Bad.", "invalid_api_key"), r"status 401: invalid_api_key: Bad\. .*make secret"),
     "403": (api_faults.status(403, "Missing scopes: api.fine_tuning.jobs.read"), "Missing scopes.*permission"),
@@ -137,7 +138,7 @@ def test_transient_fault_is_retried(what: str, deployment: Deployment) -> None:
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_several_transient_faults_on_any_page_are_retried(number: int, deployment: Deployment) -> None:
     several = (api_faults.status(500), api_faults.html(502), api_faults.status(503))
-    deployment.api.faults = [Fault(JOBS, answer, skip=number - 1) for answer in several]
+    deployment.api.faults = [Fault(JOBS, handler, skip=number - 1) for handler in several]
     assert_recovers(deployment)
 
 
@@ -153,8 +154,8 @@ def test_lasting_fault_fails_before_the_time_limit(what: str, deployment: Deploy
 
 @pytest.mark.parametrize("what", PERMANENT)
 def test_permanent_fault_fails_immediately(what: str, deployment: Deployment) -> None:
-    answer, message = PERMANENT[what]
-    deployment.api.faults = [Fault(JOBS, answer, times=99, skip=1)]
+    handler, message = PERMANENT[what]
+    deployment.api.faults = [Fault(JOBS, handler, times=99, skip=1)]
     assert_fails(deployment, PAGE + ".*" + message)
 
 
@@ -211,28 +212,28 @@ def test_short_outage_of_the_server_is_retried(deployment: Deployment) -> None:
         later.__exit__()
 
 
-@pytest.mark.parametrize("answer", [api_faults.stalled, api_faults.silent])
-def test_hanging_server_fails_before_the_time_limit(answer: Answer, deployment: Deployment) -> None:
-    deployment.api.faults = [Fault(JOBS, answer, times=99, skip=2)]
+@pytest.mark.parametrize("handler", [api_faults.stalled, api_faults.silent])
+def test_hanging_server_fails_before_the_time_limit(handler: Handler, deployment: Deployment) -> None:
+    deployment.api.faults = [Fault(JOBS, handler, times=99, skip=2)]
     assert_fails(deployment, "^GET /fine_tuning/jobs page 3.*(time|Timeout)", seconds=OUTPUT_SECONDS + 1)
 
 
-@pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling])
-def test_hanging_events_request_does_not_fail_the_run(answer: Answer, deployment: Deployment) -> None:
-    deployment.api.faults = [Fault("/events", answer, times=99)]
+@pytest.mark.parametrize("handler", [api_faults.silent, api_faults.trickling])
+def test_hanging_events_request_does_not_fail_the_run(handler: Handler, deployment: Deployment) -> None:
+    deployment.api.faults = [Fault("/events", handler, times=99)]
     threads = threading.active_count()
     with ends_within(5):
         assert deployment.run(seconds=OUTPUT_SECONDS + 2)["job_count"] == 250
     assert threading.active_count() == threads
 
 
-@pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling])
-def test_hanging_job_request_fails_before_the_time_limit(answer: Answer, deployment: Deployment) -> None:
+@pytest.mark.parametrize("handler", [api_faults.silent, api_faults.trickling])
+def test_hanging_job_request_fails_before_the_time_limit(handler: Handler, deployment: Deployment) -> None:
     jobs = [payload(number) for number in range(200, 0, -1)]
     jobs[150] = jobs[150] | {"status": "paused", "finished_at": None}
     deployment.api.jobs = jobs
     deployment.run()
-    deployment.api.faults = [Fault(jobs[150]["id"], answer, times=99)]
+    deployment.api.faults = [Fault(jobs[150]["id"], handler, times=99)]
     with ends_within(5), pytest.raises(ApiError, match=r"had not arrived|time|Timeout"):
         deployment.run(seconds=OUTPUT_SECONDS + 2)
 
@@ -270,8 +271,8 @@ def test_a_redirect_is_not_followed(status: int, deployment: Deployment, elsewhe
 
 @pytest.mark.parametrize("what", ["status 500", "HTML with 200", "a reset connection", "403", "no data"])
 def test_failing_optional_requests_do_not_fail_the_run(what: str, deployment: Deployment) -> None:
-    answer = TRANSIENT[what] if what in TRANSIENT else PERMANENT[what][0]
-    deployment.api.faults = [Fault("/events", answer, times=99), Fault("/models", answer, times=99)]
+    handler = TRANSIENT[what] if what in TRANSIENT else PERMANENT[what][0]
+    deployment.api.faults = [Fault("/events", handler, times=99), Fault("/models", handler, times=99)]
     assert deployment.run(seconds=OUTPUT_SECONDS + 2)["job_count"] == 250
     warned = [line["message"] for line in deployment.logged() if line["level"] == "WARNING"]
     assert len([text for text in warned if re.search("newest event of|models' shutdown dates", text)]) == 2

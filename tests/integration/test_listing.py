@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from aiohttp.typedefs import Handler
 from snapshot import table
 from snapshot.api.client import Client
 from snapshot.api.fine_tuning import MAX_EVENT_CALLS
@@ -22,7 +23,7 @@ from snapshot.table import Line
 
 from tests.samples import job, payload
 from tests.sandbox import api_faults, simulated_jobs
-from tests.sandbox.api import Answer, Fault, SimulatedApi
+from tests.sandbox.api import Fault, SimulatedApi
 from tests.sandbox.dialects import Dialect
 
 JOBS = "/fine_tuning/jobs"
@@ -167,7 +168,7 @@ def test_shutdown_date_is_the_model_s_own_or_its_base_model_s(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "handler",
     [
         api_faults.status(403, "Missing scopes: api.model.read"),
         api_faults.body({"data": [{"id": BASE}]}),
@@ -175,11 +176,11 @@ def test_shutdown_date_is_the_model_s_own_or_its_base_model_s(
         api_faults.body({"data": []}),
     ],
 )
-def test_unannounced_dates_keep_the_previous_value(answer: Any, api: SimulatedApi, client: Client) -> None:
+def test_unannounced_dates_keep_the_previous_value(handler: Any, api: SimulatedApi, client: Client) -> None:
     api.jobs = [payload(2, fine_tuned_model="ft:x")]
     api.announced = {BASE: "2027-01-14"}
     before = list_jobs(client, [], full=True).lines
-    api.faults = [Fault(MODELS, answer)]
+    api.faults = [Fault(MODELS, handler)]
     assert listed(client, before)[0].shutdown_date == "2027-01-14"
     api.announced = {BASE: None}
     assert listed(client, before)[0].shutdown_date == ""
@@ -194,7 +195,7 @@ def test_models_are_requested_only_if_a_job_has_one(api: SimulatedApi, client: C
 # --- Pages of other servers ---
 
 
-def page(*jobs: dict[str, Any], **more: Any) -> Answer:
+def page(*jobs: dict[str, Any], **more: Any) -> Handler:
     return api_faults.body({"object": "list", "data": list(jobs), **more})
 
 
@@ -355,7 +356,7 @@ def test_removed_cursor_hides_no_jobs(unknown_cursor: str, api: SimulatedApi, cl
 
 def test_cursor_removed_twice_is_an_error(api: SimulatedApi, client: Client) -> None:
     removed = api_faults.status(404, "No such job.")
-    api.faults = [Fault(JOBS, answer) for answer in (page(payload(), has_more=True), removed) * 2]
+    api.faults = [Fault(JOBS, handler) for handler in (page(payload(), has_more=True), removed) * 2]
     with pytest.raises(ApiError, match="No such job"):
         listed(client)
     assert calls(api, r"jobs\?") == 4

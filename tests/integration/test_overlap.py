@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from snapshot import aws, table
 from snapshot.api.client import Client
 from snapshot.errors import ApiError, SecretError
@@ -18,7 +19,7 @@ from snapshot.table import Line
 from tests.integration.deployment import Deployment
 from tests.samples import at, payload
 from tests.sandbox import api_faults, simulated_jobs
-from tests.sandbox.api import Answer, Fault, SimulatedApi
+from tests.sandbox.api import Fault, SimulatedApi
 from tests.sandbox.aws_faults import AwsFault, FlakyAws
 
 JOBS = "/fine_tuning/jobs"
@@ -83,11 +84,11 @@ def test_refused_key_is_reported_once_and_repeats_no_request(refusal: int, worki
     assert len([line for line in working.logged() if line["level"] == "ERROR"]) == 1
 
 
-@pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling, api_faults.status(503, Retry_After="9")])
-def test_early_requests_end_when_the_listing_fails(answer: Answer, working: Deployment) -> None:
+@pytest.mark.parametrize("handler", [api_faults.silent, api_faults.trickling, api_faults.status(503, Retry_After="9")])
+def test_early_requests_end_when_the_listing_fails(handler: Handler, working: Deployment) -> None:
     working.api.faults = [
         Fault(JOBS, api_faults.status(400, "No.")),
-        *(Fault(path, answer, times=99) for path in ("/events", "/models")),
+        *(Fault(path, handler, times=99) for path in ("/events", "/models")),
     ]
     before = threading.active_count()
     with pytest.raises(ApiError, match=r"status 400: No\."):

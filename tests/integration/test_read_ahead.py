@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from snapshot import table
 from snapshot.api.client import Client
 from snapshot.credentials import Credentials
@@ -21,7 +22,7 @@ from tests.fuzz import examples
 from tests.integration.test_faults import TRANSIENT
 from tests.samples import payload
 from tests.sandbox import api_faults
-from tests.sandbox.api import Answer, Fault, SimulatedApi
+from tests.sandbox.api import Fault, SimulatedApi
 
 JOBS = "/fine_tuning/jobs"
 SIZE = 20  # jobs on a page
@@ -50,9 +51,9 @@ def ids(api: SimulatedApi) -> list[str]:
     return [job.id for job in api.jobs]
 
 
-def fault_of_page(pages_left: int, answer: Answer, times: int = 1) -> Fault:
+def fault_of_page(pages_left: int, handler: Handler, times: int = 1) -> Fault:
     """Return a fault of the page after which `left` pages remain, itself included."""
-    return Fault(JOBS, answer, times, query=f"after={payload(pages_left * SIZE + 1)['id']}")
+    return Fault(JOBS, handler, times, query=f"after={payload(pages_left * SIZE + 1)['id']}")
 
 
 @pytest.fixture
@@ -74,8 +75,8 @@ def test_eight_pages_are_requested_at_once(api: SimulatedApi, client: Client) ->
 def test_at_most_eight_requests_are_made_at_once(failing: int, api: SimulatedApi, client: Client) -> None:
     lines = known(api, client, 40)
     api.latency = 0.02
-    answer = api_faults.status(500, Retry_After_Ms="10")
-    api.faults = [fault_of_page(number, answer) for number in range(36, 36 - failing, -1)]
+    handler = api_faults.status(500, Retry_After_Ms="10")
+    api.faults = [fault_of_page(number, handler) for number in range(36, 36 - failing, -1)]
     assert listed(client, lines) == ids(api)
     assert len(api.requests) == 40 + failing
     assert api.most_at_once == 8
@@ -97,7 +98,7 @@ def test_at_most_sixteen_pages_wait(api: SimulatedApi, client: Client) -> None:
     assert arrived == [expected]
 
 
-FAILING = {what: answer for what, answer in TRANSIENT.items() if "429" not in what} | {
+FAILING = {what: handler for what, handler in TRANSIENT.items() if "429" not in what} | {
     "404": api_faults.status(404, "No such job."),
     "no jobs": api_faults.body({"data": []}),
     "no list": api_faults.body({"has_more": True}),
@@ -163,10 +164,10 @@ def test_error_names_the_page_s_number(api: SimulatedApi, client: Client) -> Non
         listed(client, lines)
 
 
-@pytest.mark.parametrize("answer", [api_faults.silent, api_faults.trickling, api_faults.stalled])
-def test_page_that_hangs_fails_at_the_deadline(answer: Answer, api: SimulatedApi, client: Client) -> None:
+@pytest.mark.parametrize("handler", [api_faults.silent, api_faults.trickling, api_faults.stalled])
+def test_page_that_hangs_fails_at_the_deadline(handler: Handler, api: SimulatedApi, client: Client) -> None:
     lines = known(api, client, 12)
-    api.faults = [fault_of_page(7, answer, times=99)]
+    api.faults = [fault_of_page(7, handler, times=99)]
     before = threading.active_count()
     with (
         Client(Credentials(api.key, api.base_url), Deadline.after(2)) as hasty,

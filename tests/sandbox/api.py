@@ -9,12 +9,13 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from tests.sandbox import simulated_jobs
 from tests.sandbox.dialects import OPENAI, Dialect
@@ -22,7 +23,6 @@ from tests.sandbox.paging import Paging
 from tests.sandbox.simulated_jobs import SimulatedJob, StaticJob
 
 _PATIENCE_SECONDS = 3
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Fault:
     """
 
     path: str
-    answer: Answer
+    handler: Handler
     times: int = 1
     skip: int = 0
     query: str = ""
@@ -141,7 +141,7 @@ class SimulatedApi(Paging):
         self._port = self._runner.addresses[0][1]
 
     @web.middleware
-    async def _serve(self, request: web.Request, handler: Answer) -> web.StreamResponse:
+    async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path == "/requests":
             return await handler(request)
         self.requests.append(request.path_qs)
@@ -152,14 +152,14 @@ class SimulatedApi(Paging):
         finally:
             self._open -= 1
 
-    async def _response(self, request: web.Request, handler: Answer) -> web.StreamResponse:
+    async def _response(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self.latency:
             await asyncio.sleep(self.latency)
         if not await self.have_arrived(self.waits_for):
             return error(400, f"Only {len(self.requests)} requests arrived before the first response.")
         fault = next((fault for fault in self.faults if fault.takes(request)), None)
         if fault:
-            response = await fault.answer(request)
+            response = await fault.handler(request)
         else:
             response = self._refusal(request) or await handler(request)
         if not response.prepared:

@@ -6,45 +6,46 @@ import json
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from tests.sandbox.api import Answer, error
+from tests.sandbox.api import error
 
 
-def status(code: int, message: str = "Simulated.", error_code: str | None = None, **headers: str) -> Answer:
+def status(code: int, message: str = "Simulated.", error_code: str | None = None, **headers: str) -> Handler:
     """An error of the API; `_` in the name of a header becomes `-`."""
 
-    async def answer(_request: web.Request) -> web.Response:
+    async def handler(_request: web.Request) -> web.Response:
         response = error(code, message, error_code)
         response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
         return response
 
-    return answer
+    return handler
 
 
-def body(content: bytes | str | dict[str, Any], code: int = 200, content_type: str = "application/json") -> Answer:
+def body(content: bytes | str | dict[str, Any], code: int = 200, content_type: str = "application/json") -> Handler:
     """Any bytes, or any JSON."""
     content = json.dumps(content) if isinstance(content, dict) else content
     content = content.encode() if isinstance(content, str) else content
 
-    async def answer(_request: web.Request) -> web.Response:
+    async def handler(_request: web.Request) -> web.Response:
         return web.Response(body=content, status=code, content_type=content_type)
 
-    return answer
+    return handler
 
 
-def html(code: int = 200) -> Answer:
+def html(code: int = 200) -> Handler:
     """A proxy's page instead of the API's response."""
     return body("<html><body>Bad gateway</body></html>", code, "text/html")
 
 
-def compressed(content: bytes, code: int = 200) -> Answer:
+def compressed(content: bytes, code: int = 200) -> Handler:
     """A body that is small on the wire, and large when it is decompressed."""
 
-    async def answer(_request: web.Request) -> web.Response:
+    async def handler(_request: web.Request) -> web.Response:
         headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
         return web.Response(body=gzip.compress(content), status=code, headers=headers)
 
-    return answer
+    return handler
 
 
 async def malformed_headers(request: web.Request) -> web.StreamResponse:

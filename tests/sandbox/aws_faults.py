@@ -149,10 +149,10 @@ class _Call(BaseHTTPRequestHandler):
     def with_refusals(self, headers: dict[str, str], content: bytes, refused: int) -> tuple[dict[str, str], bytes]:
         if not refused:
             return headers, content
-        answer: dict[str, Any] = json.loads(content)
-        answer["Entries"] += [{"ErrorCode": "ThrottlingException"}] * refused
-        answer["FailedEntryCount"] = refused
-        return headers, json.dumps(answer).encode()
+        response: dict[str, Any] = json.loads(content)
+        response["Entries"] += [{"ErrorCode": "ThrottlingException"}] * refused
+        response["FailedEntryCount"] = refused
+        return headers, json.dumps(response).encode()
 
     def reply(self, status: int, headers: dict[str, str], content: bytes, *, cut: bool = False) -> None:
         self.close_connection |= cut

@@ -45,11 +45,11 @@ class Stack:
 
     def invoke(self, **event: Any) -> dict[str, Any]:
         """Invoke the function and return its summary; raises InvocationError with its error."""
-        answer = self.aws.client("lambda").invoke(
+        response = self.aws.client("lambda").invoke(
             FunctionName=self.outputs["SnapshotFunction"], Payload=json.dumps(event).encode()
         )
-        result = json.load(answer["Payload"])
-        if "FunctionError" in answer:
+        result = json.load(response["Payload"])
+        if "FunctionError" in response:
             raise InvocationError(result["errorMessage"])
         assert isinstance(result, dict)
         return result

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from snapshot import aws, changes, table
 from snapshot.aws import events
 from snapshot.errors import SnapshotError
@@ -21,7 +22,7 @@ from tests.integration import crash
 from tests.integration.deployment import Deployment
 from tests.samples import file_of, lines_of
 from tests.sandbox import api_faults
-from tests.sandbox.api import Answer, Fault
+from tests.sandbox.api import Fault
 from tests.sandbox.aws_faults import AwsFault, FlakyAws
 from tests.sandbox.queues import Queue
 from tests.soak.account import Account
@@ -38,7 +39,7 @@ AWS_FAULTS = (
 )
 FULL_EVERY = 96
 API_PATHS = ("/fine_tuning/jobs", "/events", "/models", "/fine_tuning/jobs/")
-API_ANSWERS = {
+API_FAULTS = {
     **{f"status {code}": api_faults.status(code) for code in (400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 504)},
     "html": api_faults.html(),
     "reset": api_faults.reset,
@@ -126,11 +127,11 @@ class Soak:
         self.hit = False
         kind = chance.choices(("none", "api", "aws", "kill", "rotate"), (70, 14, 9, 6, 1))[0]
         if kind == "api":
-            name, lasting = chance.choice(list(API_ANSWERS)), chance.random() < 0.4
+            name, lasting = chance.choice(list(API_FAULTS)), chance.random() < 0.4
             path = chance.choice(API_PATHS)
             if path.endswith("/"):  # a single job
                 path += chance.choice(list(self.account.truth))
-            fault = Fault(path, self._counted(API_ANSWERS[name]), 99 if lasting else 1, chance.choice((0, 0, 1, 2)))
+            fault = Fault(path, self._counted(API_FAULTS[name]), 99 if lasting else 1, chance.choice((0, 0, 1, 2)))
             self.deployment.api.faults = [fault]
             return f"API {name}", 61 if lasting else 63
         if kind == "aws":
@@ -146,10 +147,10 @@ class Soak:
             self.hit = True
         return "key rotated", 90
 
-    def _counted(self, answer: Answer) -> Answer:
+    def _counted(self, handler: Handler) -> Handler:
         async def counted(request: web.Request) -> web.StreamResponse:
             self.hit = True
-            return await answer(request)
+            return await handler(request)
 
         return counted
 
@@ -221,7 +222,7 @@ def needed(known: list[Known]) -> set[tuple[str, ...]]:
     return wanted
 
 
-def test_nothing_is_lost(
+def test_no_change_is_lost(
     deployment: Deployment, bus: Queue, flaky: FlakyAws, figures: list[str], pytestconfig: pytest.Config
 ) -> None:
     ticks, seed = pytestconfig.getoption("ticks"), pytestconfig.getoption("seed")

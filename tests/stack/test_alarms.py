@@ -95,7 +95,7 @@ def test_each_description_says_what_to_do_and_how_to_silence_the_alarm(calm: Sta
         assert {source for _, source in commands if source} <= {*sources}
 
 
-def test_a_name_is_that_of_stack_alarm_and_source(calm: Stack) -> None:
+def test_name_of_an_alarm_has_stack_alarm_and_source(calm: Stack) -> None:
     names = {alarm["AlarmName"] for alarm in calm.alarms().values()}
     assert {"alarmed JobsFailed alpha", "alarmed JobsFailed team-b", "alarmed SnapshotErrors"} <= names
     assert all(re.fullmatch(r"alarmed \w+( alpha| team-b)?", name) for name in names)

@@ -28,11 +28,11 @@ class VulnerabilityDatabase(LoopbackServer):
     """OSV's vulnerability database on loopback, without any vulnerability."""
 
     def __init__(self) -> None:
-        super().__init__(Answer)
+        super().__init__(Handler)
         self.asked: list[str] = []
 
 
-class Answer(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     """Its response to a query."""
 
     server: VulnerabilityDatabase

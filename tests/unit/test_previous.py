@@ -1,4 +1,4 @@
-"""How far the previous table allows to skip reading, and what it adds to a job."""
+"""What an incremental listing need not read again, and what the previous table adds to a job."""
 
 from typing import Any
 

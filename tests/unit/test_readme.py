@@ -164,7 +164,7 @@ def test_limits() -> None:
     assert where["Length of a stack's name"] == f"{deploy._LONGEST_NAME} characters"
 
 
-def test_benchmark_is_the_one_of_the_results() -> None:
+def test_documented_benchmark_is_in_the_results() -> None:
     assert report.BLOCK.findall(TESTS.read_text()) == report.BLOCK.findall(report.RESULTS.read_text()) != []
 
 

@@ -103,9 +103,10 @@ def models(client: Client) -> Callable[[], Models]:
 
 def _models(client: Client, deadline: Deadline) -> Models:
     shutdown_dates: dict[bytes, bytes | None] = {}
-    unreadable_dates: list[str] = []
+    unreadable_dates = 0
 
     def keep(entry: dict[str, Any]) -> Any:
+        nonlocal unreadable_dates
         # Called for each object while the response is parsed: the list of every model ever made is too long to keep.
         model = entry.get("id")
         if not isinstance(model, str):
@@ -113,7 +114,7 @@ def _models(client: Client, deadline: Deadline) -> Models:
         try:
             date = shutdown_date(entry)
         except ValueError:
-            unreadable_dates.append(model)
+            unreadable_dates += 1
             date = None
         name = model.encode("utf-8", "replace")
         if date is not None or name not in shutdown_dates:  # an id may occur twice, also in a nested object
@@ -122,7 +123,7 @@ def _models(client: Client, deadline: Deadline) -> Models:
 
     reply = client.get("/models", object_hook=keep, deadline=deadline)
     without_id = sum(entry is not None for entry in array(reply))
-    return Models(shutdown_dates, without_id + len(unreadable_dates))
+    return Models(shutdown_dates, without_id + unreadable_dates)
 
 
 def _path(job_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What MiniStack lacks of deployments: replacements in change sets, and refused schedules."""
+"""Adds to the deployments of MiniStack: replacements in change sets, and refused schedules."""
 
 import json
 from functools import cache

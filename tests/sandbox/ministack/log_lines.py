@@ -1,4 +1,4 @@
-"""What MiniStack lacks of a function's log group: filters by terms, and Lambda's own lines in JSON."""
+"""Adds to the log groups of MiniStack: filters by terms, and Lambda's own lines in JSON."""
 
 import json
 import re

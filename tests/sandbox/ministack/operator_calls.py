@@ -1,4 +1,4 @@
-"""What MiniStack lacks of the calls with which `make status` examines a stack."""
+"""Adds to MiniStack what `make status` calls to examine a stack."""
 
 from typing import Any
 
