@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 from zipfile import ZipFile
 
+from tests.artifact import ARTIFACT
 from tests.environment import without_settings
-from tests.sandbox.aws import ROOT, EmbeddedAws
+from tests.sandbox.aws import EmbeddedAws
 
-BUILT_TEMPLATE = ROOT / ".aws-sam" / "build" / "template.yaml"
-FUNCTION = "SnapshotFunction"  # its logical id, and the folder of its package
+BUILT_TEMPLATE = ARTIFACT.with_name("template.yaml")
 _PACKAGES = "packages"
 _WAITING = {"Delay": 0.1, "MaxAttempts": 600}
 
@@ -31,7 +31,9 @@ class Stack:
         # Secrets belong to the account: with its own prefix, a stack does not use those of another one.
         self.parameters = {"SecretPrefix": f"{name}/"} | dict(parameters)
         self.outputs: dict[str, str] = {}
-        self._template = template or _built_template()
+        if not BUILT_TEMPLATE.exists():
+            raise RuntimeError("Nothing is built: run `make build` first.")
+        self._template = template or BUILT_TEMPLATE.read_text()
         self._deploy()
 
     def update(self, **parameters: str) -> None:
@@ -126,26 +128,19 @@ class Stack:
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
-def _built_template() -> str:
-    if not BUILT_TEMPLATE.exists():
-        raise RuntimeError("Nothing is built: run `make build` first.")
-    return BUILT_TEMPLATE.read_text()
-
-
 def _packaged(template: str, aws: EmbeddedAws) -> str:
     """Upload the function once and return the template with its place, as `sam package`, which takes seconds, does."""
     package = aws.folder / "package.zip"
     if not package.exists():
-        folder = BUILT_TEMPLATE.parent / FUNCTION
         with ZipFile(package, "w") as archive:
-            for file in folder.rglob("*"):
+            for file in ARTIFACT.rglob("*"):
                 if file.suffix != ".pyc" or sys.implementation.cache_tag in file.name:  # others are for Lambda's Python
-                    archive.write(file, file.relative_to(folder))
+                    archive.write(file, file.relative_to(ARTIFACT))
         s3 = aws.client("s3")
         s3.create_bucket(Bucket=_PACKAGES)
         s3.upload_file(package, _PACKAGES, package.name)
     uploaded = f"CodeUri: s3://{_PACKAGES}/{package.name}\n"
-    packaged, places = re.subn(rf"CodeUri: {FUNCTION}\n", uploaded, template)
+    packaged, places = re.subn(rf"CodeUri: {ARTIFACT.name}\n", uploaded, template)
     assert places == 1
     return packaged
 
