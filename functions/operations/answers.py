@@ -17,7 +17,7 @@ from operations.terminal import say
 
 DEFAULT_STACK = "fine-tuning-snapshots"
 ROOT = Path(__file__).parents[2]
-_VERSION_1 = "local"  # the stack in the name of the only file of version 1, which is for any stack
+_VERSION_1 = "local"  # samconfig.local.toml was the only file of version 1, for any stack
 
 
 class Answers(NamedTuple):
