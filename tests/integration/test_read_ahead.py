@@ -52,7 +52,7 @@ def ids(api: SimulatedApi) -> list[str]:
 
 
 def fault_of_page(pages_left: int, handler: Handler, times: int = 1) -> Fault:
-    """Return a fault of the page after which `left` pages remain, itself included."""
+    """Return a fault of the page with which `pages_left` pages remain, itself included."""
     return Fault(JOBS, handler, times, query=f"after={payload(pages_left * SIZE + 1)['id']}")
 
 

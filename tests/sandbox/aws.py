@@ -96,14 +96,13 @@ class EmbeddedAws:
 
     def client(self, service: str, **credentials: str) -> Any:
         """Return a boto3 client with the root's credentials, or with others; always the same one."""
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} | credentials
-        made = self._clients.get((service, *keys.values()))
-        if made is None:  # takes longer than most requests
-            made = _new_client(
+        key = (service, *credentials.values())
+        if key not in self._clients:  # making one takes longer than most requests
+            keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} | credentials
+            self._clients[key] = _new_client(
                 service, region_name=REGION, endpoint_url=self.endpoint, verify=str(self.certificate), **keys
             )
-            self._clients[service, *keys.values()] = made
-        return made
+        return self._clients[key]
 
     def put_secret(self, name: str, value: str | bytes | None) -> None:
         """Create or replace a secret: text, binary, or without a value."""

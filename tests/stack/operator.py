@@ -5,7 +5,7 @@ import io
 import os
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import IO
 from unittest.mock import patch
@@ -38,6 +38,10 @@ class Operator:
         """Run make as this operator, as `tests.make.make`."""
         return make("--silent", *words, environment=self.environment | environment, given=given, status=status)
 
+    def in_this_process(self, **environment: str) -> AbstractContextManager[object]:
+        """Give this process the operator's environment, and nothing else, during a block."""
+        return patch.dict(os.environ, self.environment | environment, clear=True)
+
     def run(self, command: str, *words: str, given: str | bytes = "", status: int = 0, **environment: str) -> Printed:
         """Run the command of a target in this process, without make: a process takes a second to load boto3."""
         variables = dict(word.split("=", 1) for word in words)
@@ -45,7 +49,7 @@ class Operator:
         given = given.encode() if isinstance(given, str) else given
         exit_status = 0
         with (
-            patch.dict(os.environ, self.environment | variables | environment, clear=True),
+            self.in_this_process(**variables, **environment),
             patch("sys.stdin", io.TextIOWrapper(io.BytesIO(given))),
             redirect_stdout(output),
             redirect_stderr(errors),

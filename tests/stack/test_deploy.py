@@ -75,10 +75,10 @@ def colleague(aws: EmbeddedAws, first: Printed, tmp_path: Path) -> Operator:
 
 
 @pytest.fixture
-def prepared(colleague: Operator, target: Target, monkeypatch: pytest.MonkeyPatch) -> Operator:
+def prepared(colleague: Operator, target: Target) -> Operator:
     """A colleague whose file has the parameters of the deployed stack."""
-    monkeypatch.setenv("ANSWERS_FOLDER", str(colleague.folder))
-    deploy._prepare_answers(target, describe(target))
+    with colleague.in_this_process():
+        deploy._prepare_answers(target, describe(target))
     return colleague
 
 

@@ -105,12 +105,9 @@ def test_all_is_well_after_following_the_readme(newcomer: Operator, own_api: Sim
     assert sum(map(int, re.findall(r"\d+", alarms))) == 6  # not those of the other stack in the account
 
 
-def test_existing_default_stack_needs_no_name(
-    aws: EmbeddedAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in Operator(aws, tmp_path).environment.items():
-        monkeypatch.setenv(name, value)
-    assert deploy._target().name == "fine-tuning-snapshots"  # a question would raise an error
+def test_existing_default_stack_needs_no_name(aws: EmbeddedAws, tmp_path: Path) -> None:
+    with Operator(aws, tmp_path).in_this_process():
+        assert deploy._target().name == "fine-tuning-snapshots"  # a question would raise an error
 
 
 # --- Sources ---
